@@ -1,0 +1,1 @@
+"""The oracle: what every Silver and Gold table must hold, computed from the sources and the definitions alone."""

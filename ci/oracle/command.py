@@ -1,0 +1,114 @@
+"""The two commands: `check` judges a lake, `mutate` judges the oracle. Data on stdout, everything else on stderr."""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from oracle import judge, mutations, pipeline, real_lines
+from oracle.lake import Lake
+from oracle.vocabulary import WINDOWS
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class Unusable(Exception):
+    """Something that the command needs is not there: exit 2."""
+
+
+def home():
+    """`SLUICE_HOME` (default `<repo>/.sluice`)."""
+    return Path(os.environ.get("SLUICE_HOME") or REPOSITORY / ".sluice")
+
+
+def arguments(argv):
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(prog="ci/oracle")
+    commands = parser.add_subparsers(dest="command", required=True)
+    check = commands.add_parser("check", help="compare every Silver and Gold table of a lake with the oracle's, row by row")
+    check.add_argument("--lake", default=None, help="directory or s3://bucket/prefix (default: $SLUICE_HOME/lake)")
+    check.add_argument("--save", default=None, metavar="DIR", help="also write the expected tables there as Parquet")
+    mutate = commands.add_parser("mutate", help="switch the oracle's rules one by one; each must change some row")
+    mutate.add_argument("--only", default=None, help="a mutation's flag")
+    for command in (check, mutate):
+        command.add_argument("--through", choices=[window.batch for window in WINDOWS], default=None, help="the last batch that was run")
+        command.add_argument("--data", default=None, help="what the sources publish (default: $SLUICE_HOME/sources/data)")
+        command.add_argument("--token-key", default=None, help="default: $SLUICE_HOME/secrets/masking/token-key")
+    return parser.parse_args(argv)
+
+
+def bench_of(options, needs_key):
+    """Returns the workbench of the sources and the key that the options name."""
+    data = Path(options.data or home() / "sources" / "data")
+    if not (data / "history").is_dir():
+        raise Unusable(f"no sources in {data}: run ci/sources/up")
+    path = Path(options.token_key or home() / "secrets" / "masking" / "token-key")
+    if path.exists():
+        key = pipeline.token_key(path)
+    elif needs_key:
+        raise Unusable(f"no token key in {path}: ci/demo makes it")
+    else:
+        key = ("k1", bytes(32))
+    return pipeline.workbench(data, key, options.through)
+
+
+def check(options):
+    """Compares a lake with the oracle; returns the exit code."""
+    started = time.monotonic()
+    bench = bench_of(options, needs_key=True)
+    one_lake = Lake(options.lake or str(home() / "lake"))
+    held = total = differences = 0
+    for table, result in judge.judge_all(bench, one_lake):
+        total += 1
+        held += not result.differences
+        differences += result.differences
+        print(
+            f"{table.name:<26} {result.rows_expected:>10,} expected {result.rows_found:>10,} found {result.differences:>8,} differences",
+            flush=True,
+        )
+        for line in result.shown:
+            print(f"    {line}")
+    lines = real_lines.judge(bench, one_lake)
+    for line in lines.wrong:
+        print(f"real lines: {line}")
+    if options.save:
+        judge.save(bench, options.save)
+    through = bench.windows[-1].batch
+    good = held == total and not lines.wrong
+    print(
+        f"oracle: {held} of {total} tables hold row by row through {through}, {differences:,} differences; {lines.summary}; "
+        f"{time.monotonic() - started:.0f} s"
+    )
+    return 0 if good else 1
+
+
+def mutate(options):
+    """Tries every mutation against the oracle's own tables; returns the exit code."""
+    bench = bench_of(options, needs_key=False)
+    chosen = [one for one in mutations.MUTATIONS if options.only in (None, one.flag)]
+    if not chosen:
+        raise Unusable(f"unknown mutation {options.only!r}: one of {', '.join(one.flag for one in mutations.MUTATIONS)}")
+    seen = 0
+    for mutation in chosen:
+        felt = {table.name: result for table, result in mutations.differing_rows(bench, mutation)}
+        counts = {name: result.differences for name, result in felt.items() if result.differences}
+        seen += bool(counts)
+        shown = "  ".join(f"{name} {count:,}" for name, count in counts.items()) or "NO DIFFERENCE"
+        print(f"{mutation.flag:<36} {shown}  ({mutation.says})", flush=True)
+    print(f"oracle mutations: {seen} of {len(chosen)} are seen in at least one row")
+    return 0 if seen == len(chosen) else 1
+
+
+def main(argv=None):
+    """Runs one command: 0 all held, 1 something differs, 2 it could not be asked."""
+    options = arguments(argv)
+    try:
+        return {"check": check, "mutate": mutate}[options.command](options)
+    except Unusable as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""The switches that `mutate` throws: each flag states the wrong rule that stands in for the defined one."""
+
+from dataclasses import dataclass, fields, replace
+
+from oracle.vocabulary import GROUP_SIZE_MIN
+
+
+@dataclass(frozen=True)
+class Rules:
+    """All flags off and the numbers as they are here = the definitions. A flag is documented where it is read."""
+
+    # What a window reads, and what is repaired or rejected.
+    lookback_ignored: bool = False
+    confluent_prefix_unknown: bool = False
+    null_tokens_kept: bool = False
+    email_case_kept: bool = False
+    numbers_as_text_rejected: bool = False
+    broken_lines_dropped: bool = False
+    repeated_lines_kept: bool = False
+    duplicates_kept: bool = False
+    unknown_currency_accepted: bool = False
+    negative_quantity_accepted: bool = False
+    held_accepted: bool = False
+
+    # Which row of several wins.
+    late_event_wins: bool = False
+    status_by_last_event: bool = False
+    first_change_of_date_wins: bool = False
+    late_measured_by_any_delay: bool = False
+    headerless_orders_dropped: bool = False
+
+    # Rates.
+    revised_value_wins: bool = False
+    missing_value_never_filled: bool = False
+    weekend_without_rate: bool = False
+    next_observation_wins: bool = False
+    old_rate_allowed: bool = False
+
+    # Dimensions.
+    first_version_dated: bool = False
+    valid_to_inclusive: bool = False
+    equal_versions_kept: bool = False
+    untracked_as_of_version: bool = False
+    group_size_min: int = GROUP_SIZE_MIN
+    suppression_counts_all_versions: bool = False
+    suppression_of_current_version_only: bool = False
+    unknown_member_missing: bool = False
+    holidays_shifted: bool = False
+
+    # Facts.
+    utc_date: bool = False
+    rate_of_day_before: bool = False
+    rate_of_movement_date: bool = False
+    half_even: bool = False
+    float_money: bool = False
+    float_sum: bool = False
+    orphan_customers_dropped: bool = False
+    orphan_products_dropped: bool = False
+    return_positive: bool = False
+    discount_positive: bool = False
+    coupon_not_reversed: bool = False
+    partial_returns_ignored: bool = False
+    only_last_return_counts: bool = False
+    returns_uncapped: bool = False
+    return_dated_by_first: bool = False
+    return_after_cancellation_accepted: bool = False
+    cancellation_before_return: bool = False
+    last_cancellation_counts: bool = False
+    cancellation_rounded_alone: bool = False
+    cancellation_of_whole_sale: bool = False
+
+    def changed(self, names):
+        """Returns those of the named flags that differ from the definitions, as `name=value` texts."""
+        return tuple(f"{name}={getattr(self, name)}" for name in sorted(names) if getattr(self, name) != getattr(DEFINED, name))
+
+    def with_rule(self, name, value=True):
+        """Returns these rules with one of them switched."""
+        return replace(self, **{name: value})
+
+
+DEFINED = Rules()
+FLAGS = tuple(field.name for field in fields(Rules))

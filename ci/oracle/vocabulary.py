@@ -1,0 +1,86 @@
+"""The business constants that the definitions name, in the oracle's own words.
+
+They are written down here a second time on purpose: a wrong list in a contract or in `policy.yaml` must not be able to
+agree with itself.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+BUSINESS_TIME_ZONE = "America/New_York"
+
+
+@dataclass(frozen=True)
+class Window:
+    """One run: the batch that the sources publish before it, and the half-open UTC interval [start, stop) it ingests."""
+
+    batch: str
+    start: datetime
+    stop: datetime
+
+    @property
+    def ingest_date(self):
+        """`_ingest_date` is the date of the window's last instant."""
+        return (self.stop - timedelta(days=1)).date()
+
+
+WINDOWS = (
+    Window("history", datetime(2017, 1, 1), datetime(2017, 12, 30)),
+    Window("2017-12-30", datetime(2017, 12, 30), datetime(2017, 12, 31)),
+    Window("2017-12-31", datetime(2017, 12, 31), datetime(2018, 1, 1)),
+    Window("2018-01-01", datetime(2018, 1, 1), datetime(2018, 1, 2)),
+)
+
+# "window [FROM - 2 h, TO) on UPDATED_AT", "[FROM - 90 days, TO)", "at most 7 days old", "the late window of 7 days",
+# "more than 24 h after the event".
+WAREHOUSE_LOOKBACK = timedelta(hours=2)
+FX_LOOKBACK = timedelta(days=90)
+RATE_AGE_DAYS_MAX = 7
+LATE_WINDOW = timedelta(days=7)
+LATE_AFTER = timedelta(hours=24)
+
+# "Null tokens (case-insensitive, after trim)".
+NULL_TOKENS = ("", "null", "n/a", "none", "nan")
+
+# "currency (ISO list: USD EUR GBP CAD CHF and all ECB currencies)".
+CURRENCIES = frozenset(
+    "EUR USD JPY BGN CYP CZK DKK EEK GBP HUF LTL LVL MTL PLN ROL RON SEK SIT SKK CHF ISK NOK HRK RUB TRL TRY AUD BRL CAD "
+    "CNY HKD IDR ILS INR KRW MXN MYR NZD PHP SGD THB ZAR".split()
+)
+
+# "rank PLACED < PAID < SHIPPED < DELIVERED < RETURNED (also partial) < CANCELLED; the highest rank reached wins".
+STATUS_RANK = {"PLACED": 1, "PAID": 2, "SHIPPED": 3, "DELIVERED": 4, "RETURNED": 5, "CANCELLED": 6}
+EVENT_TYPES = frozenset(STATUS_RANK)
+
+# "Consumer e-mail domains are a list in `policy.yaml`" (the domains that the identities are spread over).
+CONSUMER_DOMAINS = frozenset("gmail.com yahoo.com outlook.com hotmail.com icloud.com".split())
+
+# "income band (as in demographics, else `unknown`)".
+INCOME_BANDS = frozenset(
+    (
+        "Under 15K", "15-24K", "25-34K", "35-49K", "50-74K", "75-99K",
+        "100-124K", "125-149K", "150-174K", "175-199K", "200-249K", "250K+",
+    )
+)
+
+SUPPRESSED = "suppressed"
+GROUP_SIZE_MIN = 5
+
+COUNTRY_CODES = frozenset(
+    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC "
+    "CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD "
+    "GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH "
+    "KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW "
+    "MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC "
+    "SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY "
+    "UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW".split()
+)
+
+# "country -> ISO-3166 alpha-2": the names under which the markets' countries are written.
+COUNTRY_NAMES = {
+    "usa": "US", "u.s.": "US", "u.s.a.": "US", "united states": "US", "united states of america": "US", "america": "US",
+    "can": "CA", "canada": "CA",
+    "gbr": "GB", "uk": "GB", "u.k.": "GB", "united kingdom": "GB", "great britain": "GB", "england": "GB",
+    "deu": "DE", "germany": "DE", "deutschland": "DE",
+    "che": "CH", "switzerland": "CH", "schweiz": "CH", "suisse": "CH",
+}
