@@ -1,0 +1,171 @@
+//! A Bronze table: where its rows come from and, for JSON, what a record is.
+
+use super::{Field, RowCheck, layer::Span};
+
+/// A Bronze table.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Bronze {
+    /// Where the rows come from.
+    pub source: Source,
+    /// What happens when the source's shape changes.
+    #[serde(default)]
+    pub mode: Mode,
+    /// What a decoded payload is (JSON sources).
+    pub record: Option<Record>,
+}
+
+/// A source and what to take from it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Source {
+    /// A Kafka topic.
+    Kafka(KafkaSource),
+    /// A Snowflake table.
+    Snowflake(SnowflakeSource),
+    /// The ECB's reference rates.
+    Ecb(EcbSource),
+}
+
+impl Source {
+    /// Value of `_source`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Kafka(_) => "kafka",
+            Self::Snowflake(_) => "snowflake",
+            Self::Ecb(_) => "ecb",
+        }
+    }
+
+    /// Value of `_object`: topic, table or data set.
+    #[must_use]
+    pub fn object(&self) -> &str {
+        match self {
+            Self::Kafka(kafka) => &kafka.topic,
+            Self::Snowflake(snowflake) => &snowflake.table,
+            Self::Ecb(_) => "eurofxref",
+        }
+    }
+}
+
+/// A Kafka topic.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct KafkaSource {
+    /// Topic name.
+    pub topic: String,
+    /// What missing offsets mean: transactions and compaction leave some.
+    #[serde(default)]
+    pub offset_gaps: OffsetGaps,
+}
+
+/// What missing offsets mean.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OffsetGaps {
+    /// A gap is lost data: 65.
+    #[default]
+    Refused,
+    /// A gap is recorded.
+    Allowed,
+}
+
+/// A Snowflake table.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct SnowflakeSource {
+    /// Database.
+    pub database: String,
+    /// Schema.
+    pub schema: String,
+    /// Table.
+    pub table: String,
+    /// Key columns.
+    pub key: Vec<String>,
+    /// Column with the time of the last change.
+    pub cursor: String,
+    /// How far before the window rows are read again, for rows that came late.
+    pub lookback: Span,
+    /// Rows of one slice: bounds the memory.
+    #[serde(default = "default_slice_rows")]
+    pub slice_rows: u64,
+}
+
+const fn default_slice_rows() -> u64 {
+    250_000
+}
+
+/// The ECB's reference rates.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct EcbSource {
+    /// How far before the window observations are read again.
+    pub lookback: Span,
+    /// Currencies to land; empty means all.
+    #[serde(default)]
+    pub currencies: Vec<String>,
+}
+
+/// What happens when the source's shape changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Mode {
+    /// An additive change is taken over; a breaking one stops the run.
+    #[default]
+    Evolve,
+    /// Any change stops the run.
+    Freeze,
+    /// Rows that do not fit are marked with a violation.
+    Quarantine,
+}
+
+/// What a decoded JSON payload is: the same for every Silver table that reads it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Record {
+    /// Field with the kind of record: text, required, and `allowed` lists the kinds.
+    pub discriminator: String,
+    /// Field that identifies a record; equal ids are the same record.
+    pub identity: String,
+    /// Field with the record's own time: sequence, lateness.
+    pub event_time: String,
+    /// Texts that stand for null, compared without case.
+    #[serde(default)]
+    pub null_tokens: Vec<String>,
+    /// Fields of the record; see [`Field`] for which of them every table judges.
+    pub fields: Vec<Field>,
+    /// A list of lines inside the record.
+    pub lines: Option<Lines>,
+}
+
+impl Record {
+    /// The kinds of record that there are.
+    #[must_use]
+    pub fn kinds(&self) -> &[String] {
+        self.field(&self.discriminator).map_or(&[], |field| &field.allowed)
+    }
+
+    /// Returns the record's field of a name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+}
+
+/// The list of lines inside a record.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Lines {
+    /// JSON pointer of the list.
+    pub pointer: String,
+    /// Field that numbers the lines: equal lines are one, one number with two contents breaks the record.
+    pub key: String,
+    /// Kinds of record that have lines, and must; in others a list is not looked at.
+    pub required_when: Vec<String>,
+    /// Fields of a line.
+    pub fields: Vec<Field>,
+    /// What a line must keep.
+    #[serde(default)]
+    pub checks: Vec<RowCheck>,
+}

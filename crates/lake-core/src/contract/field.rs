@@ -1,0 +1,93 @@
+//! How a value of a source becomes a typed one: pointer or column, type, nulls, standardisers.
+
+use super::ColumnType;
+use serde::Deserialize;
+
+/// One field of a record, a line or a columnar input.
+///
+/// Null tokens and trimming apply to every text before anything else; a JSON number where text is wanted stands for its
+/// digits, a text where a number is wanted is parsed, a JSON object, list or truth value is neither. A decimal with more
+/// digits after the point than its type has cannot be read: nothing is rounded.
+///
+/// Fields of a record with neither `when` nor `requiredWhen` are its envelope: they are judged before a table's routes
+/// drop the kinds that it does not use (a record with a broken envelope is nobody's, so every table quarantines it). The
+/// others are judged after that.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Field {
+    /// Name by which routes and checks refer to it.
+    pub name: String,
+    /// JSON pointer (records, lines: relative to the line) or column (columnar inputs).
+    pub from: String,
+    /// Type of the decoded value.
+    #[serde(rename = "type")]
+    pub kind: ColumnType,
+    /// Kinds of record that have the field; in others it is not looked at and null. Empty means all.
+    #[serde(default)]
+    pub when: Vec<String>,
+    /// A null breaks the row.
+    #[serde(default)]
+    pub required: bool,
+    /// A null breaks the row when the record is of one of these kinds.
+    #[serde(default)]
+    pub required_when: Vec<String>,
+    /// Applied in order after trimming; text is always trimmed.
+    #[serde(default)]
+    pub standards: Vec<Standard>,
+    /// All values that are allowed after standardising; empty means any.
+    #[serde(default)]
+    pub allowed: Vec<String>,
+    /// What a value that cannot be read, or is not allowed, does. `null` comes before `required`: a required field that
+    /// became null breaks the row.
+    #[serde(default)]
+    pub on_invalid: OnInvalid,
+}
+
+impl Field {
+    /// Rule that a missing value breaks, as quarantine reports it.
+    #[must_use]
+    pub fn missing_rule(&self) -> String {
+        format!("{}_missing", self.name)
+    }
+
+    /// Rule that a value breaks which cannot be read or is not allowed.
+    #[must_use]
+    pub fn invalid_rule(&self) -> String {
+        format!("{}_invalid", self.name)
+    }
+
+    /// Whether the field belongs to the envelope of a record: it is judged whatever kind of record it is.
+    #[must_use]
+    pub fn envelope(&self) -> bool {
+        self.when.is_empty() && self.required_when.is_empty()
+    }
+}
+
+/// What a value that cannot be read does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnInvalid {
+    /// It breaks the row.
+    #[default]
+    Reject,
+    /// It becomes null.
+    Null,
+}
+
+/// A standardiser of text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standard {
+    /// `abc` becomes `ABC`.
+    Upper,
+    /// `ABC` becomes `abc`.
+    Lower,
+    /// E.164: `(555) 010-1234` becomes `+15550101234` (ten bare digits are North American).
+    E164,
+    /// ISO-3166 alpha-2: `United States` becomes `US`.
+    Iso3166,
+    /// ISO-4217: three letters, upper case.
+    Iso4217,
+    /// Lower case, one `@`, a domain with a dot.
+    Email,
+}

@@ -1,0 +1,84 @@
+//! What contracts say of each other: inputs, routes, relationships, and no way back to where one started.
+
+use super::{Contract, ContractError, ContractSet, Layer, error::did_you_mean, sound::Problems, sound_silver};
+
+/// Checks what contracts say of each other.
+pub(super) fn validate(set: &ContractSet) -> Result<(), ContractError> {
+    let mut errors = Vec::new();
+    for contract in set.iter() {
+        let mut problems = Problems::default();
+        inputs(contract, set, &mut problems);
+        relationships(contract, set, &mut problems);
+        errors.extend(problems.into_result(contract).err());
+    }
+    if errors.is_empty() {
+        errors.extend(cycle(set));
+    }
+    ContractError::all(errors)
+}
+
+fn inputs(contract: &Contract, set: &ContractSet, problems: &mut Problems) {
+    for name in contract.inputs() {
+        let Some(source) = set.get(name) else {
+            problems.add(format!("input `{name}` has no contract{}", nearest_table(name, set)));
+            continue;
+        };
+        let allowed = match contract.layer {
+            Layer::Bronze(_) => false,
+            Layer::Silver(_) => !matches!(source.layer, Layer::Gold(_)),
+            Layer::Gold(_) => !matches!(source.layer, Layer::Bronze(_)),
+        };
+        if !allowed {
+            problems.add(format!("a {} table must not read `{name}`", contract.layer.name()));
+        }
+        if let Layer::Silver(silver) = &contract.layer {
+            for input in silver.inputs.iter().filter(|input| input.table == name) {
+                sound_silver::input(contract, silver, input, source, problems);
+            }
+        }
+    }
+}
+
+fn relationships(contract: &Contract, set: &ContractSet, problems: &mut Problems) {
+    for relationship in &contract.document.schema[0].relationships {
+        let Some((table, column)) = relationship.to.split_once('.') else {
+            problems.add(format!("relationship to `{}` must be `table.column`", relationship.to));
+            continue;
+        };
+        let Some(other) = set.get(table) else {
+            problems.add(format!("relationship to unknown table `{table}`{}", nearest_table(table, set)));
+            continue;
+        };
+        let Some(target) = other.column(column) else {
+            let hint = did_you_mean(column, other.columns.iter().map(|c| c.name.as_str()));
+            problems.add(format!("relationship to unknown column `{column}` of `{table}`{hint}"));
+            continue;
+        };
+        let from = relationship.from.split_once('.').and_then(|(_, name)| contract.column(name));
+        if let Some(from) = from.filter(|from| from.kind != target.kind) {
+            let (here, there) = (from.kind, target.kind);
+            problems.add(format!("relationship from `{}` ({here}) to `{}` ({there}) compares different types", relationship.from, relationship.to));
+        }
+    }
+}
+
+fn nearest_table(name: &str, set: &ContractSet) -> String {
+    did_you_mean(name, set.iter().map(|contract| contract.table.as_str()))
+}
+
+/// The first way from a table through its inputs back to itself.
+fn cycle(set: &ContractSet) -> Option<ContractError> {
+    let ordered = set.in_dependency_order();
+    let stuck = |table: &str| !ordered.iter().any(|done| done.table == table);
+    let mut way = vec![set.iter().find(|contract| stuck(&contract.table))?];
+    // Every stuck table has a stuck input, so the way ends where it meets itself.
+    while let Some(next) = way.last().and_then(|last| last.inputs().into_iter().find(|name| stuck(name))).and_then(|name| set.get(name)) {
+        if let Some(start) = way.iter().position(|seen| seen.table == next.table) {
+            let tables: Vec<&str> = way[start..].iter().chain([&next]).map(|c| c.table.as_str()).collect();
+            let problem = format!("its inputs lead back to itself: {}", tables.join(" <- "));
+            return Some(ContractError::Invalid { path: next.path.clone(), problem });
+        }
+        way.push(next);
+    }
+    None
+}

@@ -1,0 +1,51 @@
+//! Named fault points: places where a test build can kill the process.
+//!
+//! A point registers itself, so the crash matrix lists the points from the executable and never by hand. Without the
+//! feature `faults` a point is nothing at all.
+
+/// One place at which a test may kill the process.
+#[derive(Debug)]
+pub struct FaultPoint {
+    /// `<crate>.<step>.<before|after>`.
+    pub name: &'static str,
+}
+
+/// All points that are linked into this executable.
+#[cfg(feature = "faults")]
+#[linkme::distributed_slice]
+pub static FAULT_POINTS: [FaultPoint];
+
+/// Set by `lake-edge` from `SLUICE_FAULT` before a program starts: the name of the point that kills.
+#[cfg(feature = "faults")]
+pub static ARMED: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+
+/// Kills the process, as SIGKILL does, when the point is the armed one.
+#[cfg(feature = "faults")]
+pub fn reached(name: &str) {
+    if ARMED.get().is_some_and(|armed| armed == name) {
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    }
+}
+
+/// Declares a fault point at this place: `fault_point!("table.commit.before")`.
+#[macro_export]
+#[cfg(feature = "faults")]
+macro_rules! fault_point {
+    ($name:literal) => {{
+        #[$crate::faultpoint::linkme::distributed_slice($crate::faultpoint::FAULT_POINTS)]
+        #[linkme(crate = $crate::faultpoint::linkme)]
+        static POINT: $crate::faultpoint::FaultPoint = $crate::faultpoint::FaultPoint { name: $name };
+        $crate::faultpoint::reached(POINT.name);
+    }};
+}
+
+/// Declares a fault point at this place; nothing in a build without the feature `faults`.
+#[macro_export]
+#[cfg(not(feature = "faults"))]
+macro_rules! fault_point {
+    ($name:literal) => {};
+}
+
+#[cfg(feature = "faults")]
+#[doc(hidden)]
+pub use linkme;

@@ -1,0 +1,70 @@
+//! The policy: what holds for every table (`contracts/policy.yaml`).
+
+use crate::contract::{ContractError, error::parse_yaml};
+use serde::Deserialize;
+use std::path::Path;
+
+/// Classifications, roles, business time, masking: one file for all tables.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Policy {
+    /// Time zone of business dates, by its IANA name.
+    pub business_time_zone: TimeZone,
+    /// First month of the fiscal year, 1 to 12.
+    pub fiscal_year_first_month: u32,
+    /// Domains of e-mail addresses that belong to persons, not companies.
+    pub consumer_email_domains: Vec<String>,
+    /// Groups of customers smaller than this are generalised.
+    pub suppression_threshold: u32,
+    /// Name of the secret that holds the token key.
+    pub token_key_secret: String,
+    /// Who may read which layers.
+    pub roles: Vec<Role>,
+    /// SHA-256 of the file.
+    #[serde(skip)]
+    pub hash: String,
+}
+
+/// Who may read which layers.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Role {
+    /// Name.
+    pub name: String,
+    /// For people.
+    pub description: String,
+    /// Layers.
+    pub layers: Vec<String>,
+    /// Whether raw PII columns are visible.
+    #[serde(default)]
+    pub pii: bool,
+}
+
+/// An IANA time zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeZone(pub chrono_tz::Tz);
+
+impl<'de> Deserialize<'de> for TimeZone {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        name.parse().map(Self).map_err(|_| serde::de::Error::custom(format!("`{name}` is no IANA time zone")))
+    }
+}
+
+impl Policy {
+    /// Parses `policy.yaml`.
+    ///
+    /// # Errors
+    /// As for contracts: unknown keys are refused with their place.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ContractError> {
+        let mut policy: Self = parse_yaml(path, text)?;
+        policy.hash = crate::mask::sha256_hex(text.as_bytes());
+        Ok(policy)
+    }
+
+    /// Calendar date of an instant in the business time zone.
+    #[must_use]
+    pub fn business_date(&self, at: chrono::DateTime<chrono::Utc>) -> chrono::NaiveDate {
+        at.with_timezone(&self.business_time_zone.0).date_naive()
+    }
+}

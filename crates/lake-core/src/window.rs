@@ -1,0 +1,120 @@
+//! The window of a run: a half-open interval of UTC instants that the caller gives.
+
+use chrono::{DateTime, Duration, NaiveDate, SecondsFormat, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::{fmt, str::FromStr};
+
+/// A half-open interval `[from, to)` of UTC instants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Window {
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+}
+
+/// Why a text is no window.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum WindowError {
+    /// Neither a date nor an RFC 3339 instant.
+    #[error("`{0}` is neither a date (2017-12-30) nor an instant (2017-12-30T00:00:00Z)")]
+    Instant(String),
+    /// The end is not after the start.
+    #[error("the window ends at {to}, which is not after its start {from}")]
+    Empty {
+        /// Start as given.
+        from: String,
+        /// End as given.
+        to: String,
+    },
+}
+
+impl Window {
+    /// Returns the window between two instants.
+    ///
+    /// # Errors
+    /// When `to` is not after `from`.
+    pub fn new(from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Self, WindowError> {
+        if from < to { Ok(Self { from, to }) } else { Err(WindowError::Empty { from: text(from), to: text(to) }) }
+    }
+
+    /// First instant inside.
+    #[must_use]
+    pub const fn from(&self) -> DateTime<Utc> {
+        self.from
+    }
+
+    /// First instant after the window.
+    #[must_use]
+    pub const fn to(&self) -> DateTime<Utc> {
+        self.to
+    }
+
+    /// `_ingest_date`: the UTC date of the window's last instant.
+    #[must_use]
+    pub fn ingest_date(&self) -> NaiveDate {
+        (self.to - Duration::microseconds(1)).date_naive()
+    }
+}
+
+fn text(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+fn instant(text: &str) -> Result<DateTime<Utc>, WindowError> {
+    if let Ok(date) = NaiveDate::from_str(text) {
+        return Ok(date.and_time(chrono::NaiveTime::MIN).and_utc());
+    }
+    DateTime::parse_from_rfc3339(text).map(|at| at.with_timezone(&Utc)).map_err(|_| WindowError::Instant(text.to_owned()))
+}
+
+impl FromStr for Window {
+    type Err = WindowError;
+
+    /// Reads `FROM/TO`; a single date is short for that whole UTC day.
+    fn from_str(text: &str) -> Result<Self, WindowError> {
+        if let Some((from, to)) = text.split_once('/') {
+            return Self::new(instant(from)?, instant(to)?);
+        }
+        let date = NaiveDate::from_str(text).map_err(|_| WindowError::Instant(text.to_owned()))?;
+        let from = date.and_time(chrono::NaiveTime::MIN).and_utc();
+        Self::new(from, from + Duration::days(1))
+    }
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", text(self.from), text(self.to))
+    }
+}
+
+impl Serialize for Window {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Window {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_is_short_for_its_day() {
+        let day: Window = "2017-12-30".parse().unwrap();
+        assert_eq!(day.to_string(), "2017-12-30T00:00:00Z/2017-12-31T00:00:00Z");
+        assert_eq!(day.to_string().parse::<Window>().unwrap(), day);
+        assert_eq!(day.ingest_date().to_string(), "2017-12-30");
+        assert_eq!("2017-01-01/2017-12-30".parse::<Window>().unwrap().ingest_date().to_string(), "2017-12-29");
+    }
+
+    #[test]
+    fn windows_that_hold_nothing_are_refused() {
+        assert!(matches!("2017-12-30/2017-12-30".parse::<Window>(), Err(WindowError::Empty { .. })));
+        assert!(matches!("yesterday".parse::<Window>(), Err(WindowError::Instant(_))));
+        assert!(matches!("2017-12-30/soon".parse::<Window>(), Err(WindowError::Instant(_))));
+    }
+}

@@ -1,0 +1,31 @@
+//! What a run leaves behind when it commits nothing: `ops/attempts/<run_id>/<attempt>.json`.
+
+use crate::fail;
+use anyhow::Context as _;
+use lake_core::{Run, Summary, summary::Outcome};
+
+/// Writes the attempt of a run that failed or changed nothing; a committed run's proof is its commit.
+///
+/// Best effort: a lake that cannot be written must not hide the error that is reported anyway.
+pub(crate) async fn record(lake: &lake_table::Lake, run: &Run, outcome: &anyhow::Result<Summary>) {
+    let value = match outcome {
+        Ok(summary) if summary.outcome == Outcome::Committed => return,
+        Ok(summary) => serde_json::json!({ "exit": 0, "summary": summary }),
+        Err(error) => serde_json::json!({
+            "exit": fail::exit_of(error).code(),
+            "error": fail::text_of(error),
+            "run_id": run.id, "attempt": run.attempt, "program": run.program, "table": run.table, "window": run.window,
+        }),
+    };
+    let path = format!("ops/attempts/{}/{}.json", run.id, run.attempt);
+    if let Err(error) = lake.put(&path, value.to_string().into()).await {
+        tracing::warn!(%error, "attempt not recorded");
+    }
+}
+
+/// Writes the summary to a file, whole or not at all.
+pub(crate) fn write_summary(target: &str, json: String) -> anyhow::Result<()> {
+    let partial = format!("{target}.partial");
+    let write = || std::fs::write(&partial, json + "\n").and_then(|()| std::fs::rename(&partial, target));
+    write().with_context(|| format!("failed to write the summary to {target}"))
+}

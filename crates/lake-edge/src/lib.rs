@@ -1,0 +1,252 @@
+//! The edge: the only place that reads arguments, environment and clock, prints, and ends the process.
+//!
+//! A program is `lake_edge::main(argv, name, version, run)`: arguments are parsed, contracts and policy loaded, logging and
+//! the runtime started; `run` does the work and returns a [`Summary`]; the edge prints it, leaves an attempt file for runs
+//! that changed nothing or failed, and turns an error's [`Fault`] into the exit code.
+//!
+//! Not done here: anything about rows.
+
+mod args;
+mod attempt;
+mod console;
+mod contracts;
+mod fail;
+mod secrets;
+
+pub use args::{HasRun, InputVersion, Output, RunArgs};
+pub use console::{Bar, Console};
+pub use contracts::load_contracts;
+pub use fail::Attach;
+pub use secrets::SecretStore;
+
+use anyhow::Context as _;
+use lake_core::{Contract, Exit, Fault, Policy, Run, RunId, Secret, Summary, contract::ContractSet, summary};
+use std::{collections::BTreeMap, ffi::OsString, future::Future, process::ExitCode, time::Instant};
+
+/// What a program gets besides its own arguments.
+#[derive(Debug)]
+pub struct Edge {
+    /// Identity, table and window of the run.
+    pub run: Run,
+    /// All contracts.
+    pub contracts: ContractSet,
+    /// Contract of the run's table.
+    pub contract: Contract,
+    /// The policy.
+    pub policy: Policy,
+    /// Root of the lake.
+    pub lake: lake_table::Lake,
+    /// Input versions that the caller fixed.
+    pub inputs: BTreeMap<String, i64>,
+    /// Rebuild instead of continue.
+    pub full_refresh: bool,
+    /// Where people look.
+    pub console: Console,
+    /// `text` or `json`.
+    pub output: Output,
+    secrets: SecretStore,
+    version: &'static str,
+    started: Instant,
+}
+
+impl Edge {
+    /// Returns a secret by its name.
+    ///
+    /// # Errors
+    /// [`Fault::Config`] when there is none; the message never holds a value.
+    pub fn secret(&self, name: &str) -> anyhow::Result<Secret> {
+        self.secrets.get(name)
+    }
+
+    /// Returns a summary with the run's identity filled in and everything else empty.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        Summary {
+            schema_version: summary::SCHEMA_VERSION,
+            outcome: summary::Outcome::Unchanged,
+            run_id: self.run.id,
+            attempt: self.run.attempt,
+            program: self.run.program.to_owned(),
+            program_version: self.version.to_owned(),
+            table: self.run.table.clone(),
+            window: self.run.window,
+            inputs: BTreeMap::new(),
+            ledger: lake_core::Ledger::default(),
+            table_version: None,
+            contract: self.contract.reference(),
+            contract_hash: self.contract.hash.clone(),
+            duration_ms: self.elapsed_ms(),
+            bytes_written: 0,
+            peak_rss_bytes: console::peak_rss_bytes(),
+            facts: BTreeMap::new(),
+        }
+    }
+
+    /// Milliseconds since the start.
+    #[must_use]
+    pub fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Starts a progress bar; nothing is drawn where stderr is no terminal.
+    #[must_use]
+    pub fn progress(&self, what: &str, total: Option<u64>) -> Bar {
+        self.console.progress(what, total)
+    }
+}
+
+/// Returns the current instant, in microseconds as tables keep it.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the edge is the one place that reads the clock")]
+pub fn now() -> chrono::DateTime<chrono::Utc> {
+    let now = chrono::Utc::now();
+    chrono::DateTime::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)
+}
+
+/// The whole `main` of a program that works on one table.
+pub fn main<A, F>(
+    argv: impl IntoIterator<Item = OsString>,
+    program: &'static str,
+    version: &'static str,
+    run: impl FnOnce(A, Edge) -> F,
+) -> ExitCode
+where
+    A: clap::Parser + HasRun,
+    F: Future<Output = anyhow::Result<Summary>>,
+{
+    let args = match parse::<A>(argv) {
+        Ok(args) => args,
+        Err(exit) => return exit,
+    };
+    let common = args.run().clone();
+    let console = Console::new(common.verbose);
+    let started = Instant::now();
+    let result = runtime().and_then(|runtime| {
+        runtime.block_on(async {
+            let edge = open(&common, program, version, console.clone(), started)?;
+            let (lake, identity) = (edge.lake.clone(), edge.run.clone());
+            let outcome = until_terminated(run(args, edge)).await;
+            attempt::record(&lake, &identity, &outcome).await;
+            outcome
+        })
+    });
+    let exit = match result {
+        Ok(mut summary) => {
+            summary.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            summary.peak_rss_bytes = console::peak_rss_bytes();
+            finish(&console, &common, &summary)
+        }
+        Err(error) => fail::report(&console, &error),
+    };
+    ExitCode::from(exit.code())
+}
+
+/// The whole `main` of a program that works on no single table.
+pub fn main_plain<A, F>(argv: impl IntoIterator<Item = OsString>, run: impl FnOnce(A, Console) -> F) -> ExitCode
+where
+    A: clap::Parser,
+    F: Future<Output = anyhow::Result<Exit>>,
+{
+    let args = match parse::<A>(argv) {
+        Ok(args) => args,
+        Err(exit) => return exit,
+    };
+    let console = Console::new(0);
+    let result = runtime().and_then(|runtime| runtime.block_on(until_terminated(run(args, console.clone()))));
+    let exit = result.unwrap_or_else(|error| fail::report(&console, &error));
+    ExitCode::from(exit.code())
+}
+
+fn parse<A: clap::Parser>(argv: impl IntoIterator<Item = OsString>) -> Result<A, ExitCode> {
+    A::try_parse_from(argv).map_err(|error| {
+        // Help and version are no errors; a closed pipe is none of ours.
+        let _ = error.print();
+        ExitCode::from(if error.use_stderr() { Exit::Config.code() } else { Exit::Ok.code() })
+    })
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("failed to start the runtime")
+}
+
+/// A scheduler that stops a program gets 75: the work was abandoned before its commit, or the commit was already whole.
+async fn until_terminated<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        result = work => result,
+        () = terminated => Err(anyhow::anyhow!("stopped by SIGTERM").context(Fault::Transient)),
+    }
+}
+
+fn open(args: &RunArgs, program: &'static str, version: &'static str, console: Console, started: Instant) -> anyhow::Result<Edge> {
+    arm_faults();
+    let (contracts, policy) = load_contracts(&args.contracts)?;
+    let contract = contracts.table(&args.table).attach()?.clone();
+    let lake = lake_table::Lake::open(&args.lake).attach()?;
+    let inputs = args.inputs.iter().map(|input| (input.table.clone(), input.version)).collect();
+    let run = Run {
+        id: args.run_id.unwrap_or_else(|| RunId(uuid::Uuid::now_v7())),
+        attempt: args.attempt,
+        program,
+        table: args.table.clone(),
+        window: args.window,
+        generation: args.generation,
+        started_at: now(),
+    };
+    Ok(Edge {
+        run,
+        contracts,
+        contract,
+        policy,
+        lake,
+        inputs,
+        full_refresh: args.full_refresh,
+        console,
+        output: args.output,
+        secrets: args.secrets.clone(),
+        version,
+        started,
+    })
+}
+
+fn finish(console: &Console, args: &RunArgs, summary: &Summary) -> Exit {
+    let json = match serde_json::to_string(summary) {
+        Ok(json) => json,
+        Err(error) => return fail::report(console, &anyhow::Error::from(error).context("failed to write the summary")),
+    };
+    match args.output {
+        Output::Json => console.line(&json),
+        Output::Text => console.line(&console::summary_text(summary)),
+    }
+    if let Some(target) = &args.summary_to
+        && let Err(error) = attempt::write_summary(target, json)
+    {
+        return fail::report(console, &error);
+    }
+    let nothing = matches!(summary.outcome, summary::Outcome::Unchanged) || summary.ledger.read == 0;
+    if args.skip_when_empty && nothing { Exit::Nothing } else { Exit::Ok }
+}
+
+/// Test builds kill the process at a fault point, or drop or double a row, when the environment says so.
+#[cfg(feature = "faults")]
+#[expect(clippy::disallowed_methods, reason = "the edge is the one place that reads the environment")]
+fn arm_faults() {
+    use lake_core::operator::{MUTATED, Mutation};
+    if let Ok(point) = std::env::var("SLUICE_FAULT") {
+        let _ = lake_core::faultpoint::ARMED.set(point);
+    }
+    if let Some((operator, what)) = std::env::var("SLUICE_MUTATE").ok().as_deref().and_then(|text| text.split_once(':')) {
+        let mutation = if what == "drop" { Mutation::Drop } else { Mutation::Double };
+        let _ = MUTATED.set((operator.to_owned(), mutation));
+    }
+}
+
+#[cfg(not(feature = "faults"))]
+const fn arm_faults() {}

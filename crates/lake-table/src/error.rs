@@ -1,0 +1,157 @@
+//! What can go wrong with a table, and who has to act.
+
+use deltalake::DeltaTableError;
+use lake_core::{Fault, fault::Faulty};
+
+/// Why a table could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// The lake's address is no directory and no bucket.
+    #[error("open the lake at `{uri}`: {reason}")]
+    Address {
+        /// As given.
+        uri: String,
+        /// Why.
+        reason: String,
+    },
+    /// The store did not answer or refused.
+    #[error("{action} `{object}`")]
+    Store {
+        /// What was done, as an infinitive.
+        action: &'static str,
+        /// On what.
+        object: String,
+        /// Cause.
+        #[source]
+        source: deltalake::ObjectStoreError,
+    },
+    /// delta-rs reports an error.
+    #[error("{action} table `{table}`")]
+    Delta {
+        /// What was done, as an infinitive.
+        action: &'static str,
+        /// Table.
+        table: String,
+        /// Cause.
+        #[source]
+        source: Box<DeltaTableError>,
+    },
+    /// A data file cannot be read.
+    #[error("read data file `{file}` of table `{table}`")]
+    DataFile {
+        /// Table.
+        table: String,
+        /// Path inside the table.
+        file: String,
+        /// Cause.
+        #[source]
+        source: Box<deltalake::parquet::errors::ParquetError>,
+    },
+    /// Rows do not fit the table.
+    #[error("fit rows to table `{table}`")]
+    Shape {
+        /// Table.
+        table: String,
+        /// Cause.
+        #[source]
+        source: arrow::error::ArrowError,
+    },
+    /// The table's columns are not those of the contract.
+    #[error("open table `{table}`: {difference}")]
+    Schema {
+        /// Table.
+        table: String,
+        /// What differs.
+        difference: String,
+    },
+    /// A log entry is not what the protocol says.
+    #[error("read log entry {version} of table `{table}`: {problem}")]
+    Log {
+        /// Table.
+        table: String,
+        /// Delta version.
+        version: i64,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A version does not exist (any more).
+    #[error("read version {version} of table `{table}`: the newest is {newest}")]
+    Version {
+        /// Table.
+        table: String,
+        /// Asked for.
+        version: i64,
+        /// There.
+        newest: i64,
+    },
+    /// A commit that would lose or double rows.
+    #[error("prove the commit to `{table}`: {before} rows before + {inserted} inserted - {removed} removed is not {after} rows after")]
+    Proof {
+        /// Table.
+        table: String,
+        /// Rows before.
+        before: u64,
+        /// Rows that the plan inserts.
+        inserted: u64,
+        /// Rows that the plan removes.
+        removed: u64,
+        /// Rows after, by the files' own counts.
+        after: u64,
+    },
+    /// Progress that would go backwards.
+    #[error("commit to `{table}`: progress of `{application}` would go from {stored} to {proposed}")]
+    Backwards {
+        /// Table.
+        table: String,
+        /// Application id.
+        application: String,
+        /// Version in the log.
+        stored: i64,
+        /// Version in the plan.
+        proposed: i64,
+    },
+    /// Other writers won until the time was up.
+    #[error("commit to `{table}`: other writers won for {seconds} s")]
+    Contended {
+        /// Table.
+        table: String,
+        /// How long was tried.
+        seconds: u64,
+    },
+}
+
+impl TableError {
+    pub(crate) fn delta(action: &'static str, table: &str, source: DeltaTableError) -> Self {
+        Self::Delta { action, table: table.to_owned(), source: Box::new(source) }
+    }
+}
+
+impl Faulty for TableError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Address { .. } => Fault::Config,
+            Self::Store { .. } | Self::Contended { .. } => Fault::Transient,
+            Self::Delta { source, .. } => match source.as_ref() {
+                DeltaTableError::ObjectStore { .. } | DeltaTableError::Io { .. } | DeltaTableError::Transaction { .. } => Fault::Transient,
+                DeltaTableError::KernelError(_) if source.to_string().contains("object store") => Fault::Transient,
+                _ => Fault::Data,
+            },
+            Self::DataFile { .. }
+            | Self::Shape { .. }
+            | Self::Schema { .. }
+            | Self::Log { .. }
+            | Self::Version { .. }
+            | Self::Proof { .. }
+            | Self::Backwards { .. } => Fault::Data,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Address { .. } => Some("give --lake a directory or s3://bucket/prefix".into()),
+            Self::Schema { .. } => Some("give the contract a new major version and a table of its own, or run with --full-refresh".into()),
+            Self::Contended { .. } => Some("run the same command again".into()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Where the lake is: a directory or a prefix of a bucket, and both behave the same.
+
+use crate::TableError;
+use bytes::Bytes;
+use deltalake::{DeltaTableBuilder, ObjectStore, Path, logstore::object_store::ObjectStoreExt as _};
+use futures::TryStreamExt as _;
+use std::{path::PathBuf, sync::Arc};
+use url::Url;
+
+/// The root of all tables.
+#[derive(Clone)]
+pub struct Lake {
+    root: Url,
+    store: Arc<dyn ObjectStore>,
+}
+
+impl std::fmt::Debug for Lake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lake").field("root", &self.root.as_str()).finish_non_exhaustive()
+    }
+}
+
+impl Lake {
+    /// Opens the lake at a directory (made when absent) or at `s3://bucket/prefix`.
+    ///
+    /// For S3 the store reads the usual `AWS_*` variables itself.
+    ///
+    /// # Errors
+    /// When the address is neither, or the directory cannot be made.
+    pub fn open(uri: &str) -> Result<Self, TableError> {
+        let address = |reason: String| TableError::Address { uri: uri.to_owned(), reason };
+        let root = if uri.contains("://") {
+            let url = Url::parse(&format!("{}/", uri.trim_end_matches('/'))).map_err(|e| address(e.to_string()))?;
+            if url.scheme() != "s3" || url.host_str().is_none_or(str::is_empty) {
+                return Err(address("only directories and s3://bucket/prefix are known".into()));
+            }
+            url
+        } else {
+            let directory = PathBuf::from(uri);
+            std::fs::create_dir_all(&directory).map_err(|e| address(e.to_string()))?;
+            let absolute = directory.canonicalize().map_err(|e| address(e.to_string()))?;
+            Url::from_directory_path(&absolute).map_err(|()| address("not an absolute path".into()))?
+        };
+        let builder = DeltaTableBuilder::from_url(root.clone()).map_err(|e| address(e.to_string()))?;
+        let log_store = builder.build_storage().map_err(|e| address(e.to_string()))?;
+        Ok(Self { root, store: log_store.object_store(None) })
+    }
+
+    /// Address of the root, with a slash at its end.
+    #[must_use]
+    pub fn uri(&self) -> &str {
+        self.root.as_str()
+    }
+
+    /// Address of a table.
+    pub(crate) fn table_url(&self, location: &str) -> Result<Url, TableError> {
+        let join = self.root.join(&format!("{location}/"));
+        join.map_err(|e| TableError::Address { uri: location.to_owned(), reason: e.to_string() })
+    }
+
+    /// Writes an object, replacing one that is there.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub async fn put(&self, path: &str, bytes: Bytes) -> Result<(), TableError> {
+        let object = Path::from(path);
+        let put = self.store.put(&object, bytes.into()).await;
+        put.map(|_| ()).map_err(|source| TableError::Store { action: "write", object: path.to_owned(), source })
+    }
+
+    /// Returns an object's bytes, or `None` when there is none.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub async fn get(&self, path: &str) -> Result<Option<Bytes>, TableError> {
+        let failed = |source| TableError::Store { action: "read", object: path.to_owned(), source };
+        match self.store.get(&Path::from(path)).await {
+            Ok(found) => found.bytes().await.map(Some).map_err(failed),
+            Err(deltalake::ObjectStoreError::NotFound { .. }) => Ok(None),
+            Err(source) => Err(failed(source)),
+        }
+    }
+
+    /// Returns the paths of all objects under a prefix, sorted.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub async fn list(&self, prefix: &str) -> Result<Vec<String>, TableError> {
+        let found: Result<Vec<_>, _> = self.store.list(Some(&Path::from(prefix))).map_ok(|meta| meta.location.to_string()).try_collect().await;
+        let mut paths = found.map_err(|source| TableError::Store { action: "list", object: prefix.to_owned(), source })?;
+        paths.sort();
+        Ok(paths)
+    }
+}
