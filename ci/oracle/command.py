@@ -91,12 +91,11 @@ def mutate(options):
         raise Unusable(f"unknown mutation {options.only!r}: one of {', '.join(one.flag for one in mutations.MUTATIONS)}")
     seen = 0
     for mutation in chosen:
-        felt = {table.name: result for table, result in mutations.differing_rows(bench, mutation)}
-        counts = {name: result.differences for name, result in felt.items() if result.differences}
+        counts = {table.name: count for table, count in mutations.differing_rows(bench, mutation) if count}
         seen += bool(counts)
         shown = "  ".join(f"{name} {count:,}" for name, count in counts.items()) or "NO DIFFERENCE"
         print(f"{mutation.flag:<36} {shown}  ({mutation.says})", flush=True)
-    print(f"oracle mutations: {seen} of {len(chosen)} are seen in at least one row")
+    print(f"{seen} of {len(chosen)} mutations differ from the oracle's own tables in at least one row")
     return 0 if seen == len(chosen) else 1
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from oracle import compare
 from oracle.rules import DEFINED
 from oracle.tables import TABLES
 
@@ -79,10 +78,27 @@ MUTATIONS = tuple(
 
 
 def differing_rows(bench, mutation):
-    """Yields (table, rows that differ) for every table that the switched rule can reach."""
+    """Yields (table, keys with differing rows) for every table that the switched rule can reach."""
     for table in TABLES:
         if mutation.flag in bench.flags_of(table.name):
-            columns = {name: name for name in table.columns if name not in table.optional}
-            defined, mutated = bench.get(table.name), bench.get(table.name, mutation.rules)
-            yield table, compare.compare(bench.connection, table, columns, defined, mutated)
+            yield table, keys_that_differ(bench, table, mutation.rules)
     bench.forget_variants()
+
+
+def keys_that_differ(bench, table, rules):
+    """Returns how many keys have other rows under these rules than by the definitions.
+
+    Rows are compared by their hashes, which could hide a difference and never make one up.
+    """
+    connection = bench.connection
+    columns = ", ".join(name for name in table.columns if name not in table.optional)
+    hashes = "SELECT hash({key}) AS key, hash({columns}) AS content FROM {relation}"
+    defined = f"{bench.get(table.name)}_hashes"
+    known = {"key": ", ".join(table.key), "columns": columns}
+    connection.execute(f"CREATE TABLE IF NOT EXISTS {defined} AS {hashes.format(relation=bench.get(table.name), **known)}")
+    return connection.execute(
+        "SELECT count(*) FROM (SELECT key FROM ("
+        f"SELECT key, content::HUGEINT AS content FROM {defined} UNION ALL "
+        f"SELECT key, -content::HUGEINT FROM ({hashes.format(relation=bench.get(table.name, rules), **known)})"
+        ") GROUP BY key HAVING sum(content) <> 0)"
+    ).fetchone()[0]

@@ -140,26 +140,34 @@ def orders(step):
     )
 
 
-def order_items(step):
-    """silver_order_items: "ORDER_ITEMS: quantity >= 0, net = gross - discount else quarantined", and the lines of PLACED.
+def warehouse_items(step):
+    """The warehouse's lines: "ORDER_ITEMS: quantity >= 0, net = gross - discount else quarantined".
 
     "for warehouse lines the ORDERS row is not joined: null", "For ORDER_ITEMS of the warehouse: false".
     """
     amounts = ", ".join(cents(name.upper()) for name in AMOUNT_COLUMNS)
-    names = ", ".join(("order_id", "line_number", "product_id", *MEASURES))
-    rule = "quantity >= 0 AND net_amount = gross_amount - discount_amount"
-    if step.rules.negative_quantity_accepted:
-        rule = "net_amount = gross_amount - discount_amount"
-    order = "arrived DESC, sequence DESC" if step.rules.late_event_wins else "sequence DESC, arrived DESC"
+    rule = "net_amount = gross_amount - discount_amount"
+    if not step.rules.negative_quantity_accepted:
+        rule += " AND quantity >= 0"
+    order = "seen_in DESC, sequence DESC" if step.rules.late_event_wins else "sequence DESC, seen_in DESC"
     step.create(
         "WITH repaired AS (SELECT cleaned(CAST(ORDER_ID AS VARCHAR)) AS order_id, CAST(LINE_NUMBER AS INTEGER) AS line_number, "
         f"cleaned(CAST(PRODUCT_ID AS VARCHAR)) AS product_id, CAST(QUANTITY AS BIGINT) AS quantity, {amounts}, "
-        f"CAST(UPDATED_AT AS TIMESTAMP) AS sequence, seen_in AS arrived FROM {step['seen_order_items']}), "
-        f"both_sources AS (SELECT {names}, CAST(NULL AS TIMESTAMP) AS occurred_at, 'snowflake' AS source, false AS is_late, "
-        f"sequence, arrived FROM repaired WHERE {rule} UNION ALL "
-        f"SELECT {names}, occurred_at, source, is_late, occurred_at, {len(step.windows)} FROM {step['stream_items']}) "
-        "SELECT * EXCLUDE (sequence, arrived) FROM both_sources "
-        f"QUALIFY row_number() OVER (PARTITION BY order_id, line_number ORDER BY {order}) = 1"
+        f"CAST(UPDATED_AT AS TIMESTAMP) AS sequence, seen_in FROM {step['seen_order_items']}) "
+        "SELECT * EXCLUDE (seen_in), CAST(NULL AS TIMESTAMP) AS occurred_at, 'snowflake' AS source, false AS is_late FROM repaired "
+        f"WHERE {rule} QUALIFY row_number() OVER (PARTITION BY order_id, line_number ORDER BY {order}) = 1"
+    )
+
+
+def order_items(step):
+    """silver_order_items: the lines of the warehouse and of the stream; where both know a line, the later one counts."""
+    step.create(
+        f"WITH stream AS (SELECT *, occurred_at AS sequence FROM {step['stream_items']}), "
+        f"both_sources AS (FROM {step['warehouse_items']} UNION ALL BY NAME FROM stream), "
+        f"met AS (SELECT order_id, line_number FROM stream SEMI JOIN {step['warehouse_items']} USING (order_id, line_number)) "
+        "SELECT * EXCLUDE (sequence) FROM both_sources ANTI JOIN met USING (order_id, line_number) UNION ALL BY NAME "
+        "SELECT * EXCLUDE (sequence) FROM (FROM both_sources SEMI JOIN met USING (order_id, line_number)) "
+        "QUALIFY row_number() OVER (PARTITION BY order_id, line_number ORDER BY sequence DESC) = 1"
     )
 
 
@@ -176,7 +184,6 @@ STAGES = {
     "silver_orders": Stage(
         orders, ("warehouse_orders", "stream_orders"), ("status_by_last_event", "headerless_orders_dropped")
     ),
-    "silver_order_items": Stage(
-        order_items, ("seen_order_items", "stream_items"), ("negative_quantity_accepted", "late_event_wins")
-    ),
+    "warehouse_items": Stage(warehouse_items, ("seen_order_items",), ("negative_quantity_accepted", "late_event_wins")),
+    "silver_order_items": Stage(order_items, ("warehouse_items", "stream_items"), view=True),
 }

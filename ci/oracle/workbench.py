@@ -19,11 +19,12 @@ BLANKS = " \t\n\r\v\f\x85\xa0\u3000"
 
 @dataclass(frozen=True)
 class Stage:
-    """How one stage is built: from which stages, and reading which flags."""
+    """How one stage is built: from which stages, and reading which flags. A view costs nothing to build again."""
 
     build: Callable
     inputs: tuple = ()
     flags: tuple = ()
+    view: bool = False
 
 
 class Workbench:
@@ -46,7 +47,7 @@ class Workbench:
         variant = (stage, rules.changed(self.flags_of(stage)))
         if variant not in self.built:
             table = f"{stage}__{len(self.built)}"
-            value = self.stages[stage].build(Step(self, rules, table))
+            value = self.stages[stage].build(Step(self, rules, table, self.stages[stage].view))
             self.built[variant] = table if value is None else value
         return self.built[variant]
 
@@ -64,14 +65,15 @@ class Workbench:
         for variant in [variant for variant in self.built if variant[1]]:
             value = self.built.pop(variant)
             if isinstance(value, str):
-                self.connection.execute(f'DROP TABLE IF EXISTS "{value}"')
+                kind = "VIEW" if self.stages[variant[0]].view else "TABLE"
+                self.connection.execute(f'DROP {kind} "{value}"')
 
 
 class Step:
     """What a builder sees: its rules, the stages that it declared as inputs, and the name of the table that it fills."""
 
-    def __init__(self, bench, rules, table):
-        self.bench, self.rules, self.table = bench, rules, table
+    def __init__(self, bench, rules, table, view=False):
+        self.bench, self.rules, self.table, self.view = bench, rules, table, view
         self.connection, self.windows, self.data = bench.connection, bench.windows, bench.data
 
     def __getitem__(self, stage):
@@ -79,7 +81,7 @@ class Step:
 
     def create(self, select):
         """Fills this stage's table from a SELECT."""
-        self.connection.execute(f'CREATE TABLE "{self.table}" AS {select}')
+        self.connection.execute(f'CREATE {"VIEW" if self.view else "TABLE"} "{self.table}" AS {select}')
 
     def fill(self, columns, rows):
         """Fills this stage's table from Python tuples; `columns` is a list of (name, Arrow type)."""

@@ -1,6 +1,6 @@
 //! The policy: what holds for every table (`contracts/policy.yaml`).
 
-use crate::contract::{ContractError, error::parse_yaml};
+use crate::contract::{ContractError, ContractSet, error::did_you_mean, error::parse_yaml};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -60,6 +60,31 @@ impl Policy {
         let mut policy: Self = parse_yaml(path, text)?;
         policy.hash = crate::mask::sha256_hex(text.as_bytes());
         Ok(policy)
+    }
+
+    /// Checks that the roles which contracts name exist, and that each may read the layer.
+    ///
+    /// # Errors
+    /// All contradictions at once, one per line.
+    pub fn permits(&self, contracts: &ContractSet) -> Result<(), ContractError> {
+        let mut errors = Vec::new();
+        for contract in contracts.iter() {
+            for named in &contract.document.roles {
+                let layer = contract.layer.name();
+                let problem = match self.roles.iter().find(|role| role.name == named.role) {
+                    None => {
+                        let hint = did_you_mean(&named.role, self.roles.iter().map(|role| role.name.as_str()));
+                        format!("role `{}` is not in the policy{hint}", named.role)
+                    }
+                    Some(role) if !role.layers.iter().any(|allowed| allowed == layer) => {
+                        format!("role `{}` must not read the {layer} layer: the policy does not say so", named.role)
+                    }
+                    Some(_) => continue,
+                };
+                errors.push(ContractError::Invalid { path: contract.path.clone(), problem });
+            }
+        }
+        ContractError::all(errors)
     }
 
     /// Calendar date of an instant in the business time zone.

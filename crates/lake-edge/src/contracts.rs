@@ -2,7 +2,10 @@
 
 use crate::Attach as _;
 use anyhow::{Context as _, anyhow};
-use lake_core::{Contract, Fault, Policy, contract::ContractSet};
+use lake_core::{
+    Contract, Fault, Policy,
+    contract::{ContractError, ContractSet},
+};
 use std::path::{Path, PathBuf};
 
 /// Reads all contracts under a directory (`bronze/*.odcs.yaml`, `silver/*/contract.odcs.yaml`, `gold/*/contract.odcs.yaml`)
@@ -13,16 +16,28 @@ use std::path::{Path, PathBuf};
 pub fn load_contracts(directory: &Path) -> anyhow::Result<(ContractSet, Policy)> {
     let policy_path = directory.join("policy.yaml");
     let policy = Policy::parse(&policy_path, &read(&policy_path)?).attach()?;
-    let mut contracts = Vec::new();
+    let (mut contracts, mut broken) = (Vec::new(), Vec::new());
     for path in contract_files(directory)? {
         let model = path.with_file_name("model.sql");
         let model = if model.exists() { Some(read(&model)?) } else { None };
-        contracts.push(Contract::parse(&path, &read(&path)?, model).attach()?);
+        match Contract::parse(&path, &read(&path)?, model) {
+            Ok(contract) => contracts.push(contract),
+            Err(error) => broken.push(error),
+        }
+    }
+    // All problems at once: a person mends them in one go.
+    if broken.len() > 1 {
+        return Err(ContractError::Many(broken)).attach();
+    }
+    if let Some(error) = broken.pop() {
+        return Err(error).attach();
     }
     if contracts.is_empty() {
         return Err(anyhow!("failed to find contracts in {}", directory.display()).context(Fault::Config));
     }
-    Ok((ContractSet::new(contracts).attach()?, policy))
+    let contracts = ContractSet::new(contracts).attach()?;
+    policy.permits(&contracts).attach()?;
+    Ok((contracts, policy))
 }
 
 fn contract_files(directory: &Path) -> anyhow::Result<Vec<PathBuf>> {

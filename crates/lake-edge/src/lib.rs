@@ -151,6 +151,7 @@ where
         Ok(args) => args,
         Err(exit) => return exit,
     };
+    arm_faults();
     let console = Console::new(0);
     let result = runtime().and_then(|runtime| runtime.block_on(until_terminated(run(args, console.clone()))));
     let exit = result.unwrap_or_else(|error| fail::report(&console, &error));

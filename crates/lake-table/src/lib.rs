@@ -15,6 +15,7 @@ mod commit;
 mod error;
 mod lake;
 mod log;
+mod pending;
 mod rows;
 mod scan;
 mod spec;

@@ -67,6 +67,12 @@ impl ColumnType {
     pub const fn numeric(self) -> bool {
         matches!(self, Self::Int | Self::Long | Self::Double | Self::Decimal(..))
     }
+
+    /// Whether values of the type have one written form, so that a pattern can match them.
+    #[must_use]
+    pub const fn written(self) -> bool {
+        matches!(self, Self::String | Self::Int | Self::Long | Self::Date)
+    }
 }
 
 impl fmt::Display for ColumnType {
@@ -104,8 +110,14 @@ impl FromStr for ColumnType {
                 let parts = decimal.and_then(|inside| inside.split_once(','));
                 let parsed = parts.and_then(|(p, s)| Some((p.trim().parse::<u8>().ok()?, s.trim().parse::<i8>().ok()?)));
                 match parsed {
-                    Some((p, s)) if (1..=38).contains(&p) && (0..=38).contains(&s) && s.unsigned_abs() <= p => Self::Decimal(p, s),
-                    _ => return Err(format!("unknown type `{text}`, expected STRING, INT, BIGINT, DOUBLE, BOOLEAN, DATE, TIMESTAMP, BINARY or DECIMAL(p,s)")),
+                    Some((p, s)) if (1..=38).contains(&p) && (0..=38).contains(&s) && s.unsigned_abs() <= p => {
+                        Self::Decimal(p, s)
+                    }
+                    _ => {
+                        return Err(format!(
+                            "unknown type `{text}`, expected STRING, INT, BIGINT, DOUBLE, BOOLEAN, DATE, TIMESTAMP, BINARY or DECIMAL(p,s)"
+                        ));
+                    }
                 }
             }
         })
@@ -171,7 +183,9 @@ pub fn meta_columns(layer: &Layer) -> Vec<(String, ColumnType)> {
                     columns.extend([("_version".to_owned(), ColumnType::String), ("_event_hash".to_owned(), ColumnType::String)]);
                 }
                 layer::SilverKind::FxRates | layer::SilverKind::FxRevisions => {}
-                layer::SilverKind::Current | layer::SilverKind::History => columns.push(("_version".to_owned(), ColumnType::String)),
+                layer::SilverKind::Current | layer::SilverKind::History => {
+                    columns.push(("_version".to_owned(), ColumnType::String))
+                }
             }
             columns
         }

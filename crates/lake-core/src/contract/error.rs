@@ -83,18 +83,19 @@ pub(crate) fn parse_yaml<T: DeserializeOwned>(path: &Path, text: &str) -> Result
     })
 }
 
-/// The parser appends "at line .., column .." or a path; the place is said once, by us.
+/// The parser appends "at line .., column .." and advice on its own options; the place is said once, by us.
 fn plain_message(message: &str) -> String {
     let first = message.lines().next().unwrap_or(message);
-    let cut = first.find(" at line ").unwrap_or(first.len());
-    first[..cut].trim_start_matches("error: ").to_owned()
+    let end = [" at line ", ", set DuplicateKeyPolicy"].into_iter().filter_map(|tail| first.find(tail)).min();
+    first[..end.unwrap_or(first.len())].trim_start_matches("error: ").to_owned()
 }
 
-/// serde says ``unknown field `a`, expected one of `b`, `c` ``: the nearest of those is what was meant.
+/// The parser says ``unknown field `a`, expected one of b, c`` or ``unknown variant ...``: the nearest of those was meant.
 fn unknown_field_hint(problem: &str) -> String {
-    let mut quoted = problem.split('`').skip(1).step_by(2);
-    match (problem.starts_with("unknown"), quoted.next()) {
-        (true, Some(given)) => did_you_mean(given, quoted),
+    let given = problem.strip_prefix("unknown ").and_then(|rest| rest.split('`').nth(1));
+    let known = problem.split_once(", expected ").map(|(_, known)| known.trim_start_matches("one of "));
+    match (given, known) {
+        (Some(given), Some(known)) => did_you_mean(given, known.split([',', ' ']).map(|name| name.trim_matches('`'))),
         _ => String::new(),
     }
 }

@@ -57,7 +57,10 @@ fn relationships(contract: &Contract, set: &ContractSet, problems: &mut Problems
         let from = relationship.from.split_once('.').and_then(|(_, name)| contract.column(name));
         if let Some(from) = from.filter(|from| from.kind != target.kind) {
             let (here, there) = (from.kind, target.kind);
-            problems.add(format!("relationship from `{}` ({here}) to `{}` ({there}) compares different types", relationship.from, relationship.to));
+            problems.add(format!(
+                "relationship from `{}` ({here}) to `{}` ({there}) compares different types",
+                relationship.from, relationship.to
+            ));
         }
     }
 }
@@ -72,7 +75,9 @@ fn cycle(set: &ContractSet) -> Option<ContractError> {
     let stuck = |table: &str| !ordered.iter().any(|done| done.table == table);
     let mut way = vec![set.iter().find(|contract| stuck(&contract.table))?];
     // Every stuck table has a stuck input, so the way ends where it meets itself.
-    while let Some(next) = way.last().and_then(|last| last.inputs().into_iter().find(|name| stuck(name))).and_then(|name| set.get(name)) {
+    while let Some(next) =
+        way.last().and_then(|last| last.inputs().into_iter().find(|name| stuck(name))).and_then(|name| set.get(name))
+    {
         if let Some(start) = way.iter().position(|seen| seen.table == next.table) {
             let tables: Vec<&str> = way[start..].iter().chain([&next]).map(|c| c.table.as_str()).collect();
             let problem = format!("its inputs lead back to itself: {}", tables.join(" <- "));

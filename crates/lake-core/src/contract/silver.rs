@@ -14,7 +14,7 @@ pub struct Silver {
     pub groups: Vec<Group>,
     /// A column in which the highest rank ever seen stays.
     pub rank: Option<Rank>,
-    /// How rates are made (kinds `fxRates` and `fxRevisions`).
+    /// How rates are made (kind `fxRates`).
     pub fx: Option<Fx>,
     /// What it reads.
     pub inputs: Vec<SilverInput>,

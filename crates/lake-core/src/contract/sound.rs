@@ -82,7 +82,10 @@ fn columns(contract: &Contract, problems: &mut Problems) {
         };
         if !fitting.contains(&property.logical_type.as_str()) {
             let (name, kind) = (&column.name, column.kind);
-            problems.add(format!("column `{name}` is {kind}, so its `logicalType` is `{}`, not `{}`", fitting[0], property.logical_type));
+            problems.add(format!(
+                "column `{name}` is {kind}, so its `logicalType` is `{}`, not `{}`",
+                fitting[0], property.logical_type
+            ));
         }
     }
     let mut positions: Vec<u32> = contract.columns.iter().filter_map(|c| c.key_position).collect();
@@ -96,7 +99,8 @@ fn columns(contract: &Contract, problems: &mut Problems) {
 
 fn rules(contract: &Contract, problems: &mut Problems) {
     let schema = &contract.document.schema[0];
-    let own = schema.properties.iter().zip(&contract.columns).flat_map(|(p, c)| p.quality.iter().map(move |rule| (rule, Some((p, c)))));
+    let own =
+        schema.properties.iter().zip(&contract.columns).flat_map(|(p, c)| p.quality.iter().map(move |rule| (rule, Some((p, c)))));
     let all: Vec<_> = schema.quality.iter().map(|rule| (rule, None)).chain(own).collect();
     problems.distinct("rule", all.iter().map(|(rule, _)| rule.id.as_str()));
     for (rule, place) in all {
@@ -132,7 +136,7 @@ fn rule_problems(rule: &Quality, place: Option<(&Property, &Column)>) -> Vec<Str
             if arguments.valid_values.is_empty() && arguments.pattern.is_none() && arguments.minimum.is_none() {
                 problems.push("needs `validValues`, `pattern` or `minimum`".to_owned());
             }
-            if arguments.pattern.is_some() && column.kind != ColumnType::String {
+            if arguments.pattern.is_some() && !column.kind.written() {
                 problems.push(format!("has a pattern, but `{}` is {}", column.name, column.kind));
             }
             if arguments.minimum.is_some() && !column.kind.numeric() {

@@ -38,7 +38,8 @@ fn check_record(record: &Record, problems: &mut Problems) {
         }
     }
     if record.field(&record.discriminator).is_some() && record.kinds().is_empty() {
-        problems.add(format!("field `{}` is the record's `discriminator`, so `allowed` must list the kinds", record.discriminator));
+        problems
+            .add(format!("field `{}` is the record's `discriminator`, so `allowed` must list the kinds", record.discriminator));
     }
     if record.field(&record.event_time).is_some_and(|field| field.kind != ColumnType::Timestamp) {
         problems.add(format!("field `{}` is the record's `eventTime`, so it must be a TIMESTAMP", record.event_time));
@@ -89,7 +90,8 @@ pub(super) fn check_checks(place: &str, checks: &[RowCheck], fields: &[&Field], 
     for check in checks {
         let place = format!("check `{}`", check.id);
         if check.rules() != 1 {
-            problems.add(format!("{place} must have exactly one of `minimum`, `difference`, `anyPositive`, not {}", check.rules()));
+            problems
+                .add(format!("{place} must have exactly one of `minimum`, `difference`, `anyPositive`, not {}", check.rules()));
         }
         check_kinds(&place, &check.when, kinds, problems);
         for name in check.fields() {

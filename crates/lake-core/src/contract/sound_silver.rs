@@ -67,7 +67,9 @@ fn routes(silver: &Silver) -> impl Iterator<Item = (&SilverInput, &Route)> {
 
 /// Columns that no route feeds: Sluice's own, masked twins, and what the kind makes.
 fn made(column: &Column, silver: &Silver) -> bool {
-    column.name.starts_with('_') || column.mask.is_some() || silver.kind.made_columns().iter().any(|(name, _)| *name == column.name)
+    column.name.starts_with('_')
+        || column.mask.is_some()
+        || silver.kind.made_columns().iter().any(|(name, _)| *name == column.name)
 }
 
 fn kind_columns(contract: &Contract, silver: &Silver, problems: &mut Problems) {
@@ -78,9 +80,8 @@ fn kind_columns(contract: &Contract, silver: &Silver, problems: &mut Problems) {
             Some(_) => {}
         }
     }
-    let rates = matches!(silver.kind, SilverKind::FxRates | SilverKind::FxRevisions);
-    if rates != silver.fx.is_some() {
-        problems.add("`fx` must stand in the kinds fxRates and fxRevisions, and in no other");
+    if (silver.kind == SilverKind::FxRates) != silver.fx.is_some() {
+        problems.add("`fx` must stand in the kind fxRates, and in no other");
     }
     if silver.kind != SilverKind::Current && !(silver.groups.is_empty() && silver.rank.is_none()) {
         problems.add("`groups` and `rank` belong to the kind current");
@@ -113,7 +114,9 @@ fn groups(contract: &Contract, silver: &Silver, problems: &mut Problems) {
         let alone = column.key_position.is_some() || made(column, silver) || ranked(silver, name);
         match (alone, count) {
             (true, 0) | (false, 1) => {}
-            (true, _) => problems.add(format!("column `{name}` must be in no group: it is a key, a rank, a twin or Sluice's own")),
+            (true, _) => {
+                problems.add(format!("column `{name}` must be in no group: it is a key, a rank, a twin or Sluice's own"))
+            }
             (false, 0) => problems.add(format!("column `{name}` is in no group")),
             (false, _) => problems.add(format!("column `{name}` is in {count} groups")),
         }
@@ -142,7 +145,8 @@ fn route_columns(contract: &Contract, silver: &Silver, place: &str, route: &Rout
         }
     }
     for column in contract.columns.iter().filter(|c| c.required && !made(c, silver)) {
-        let other_group = group.is_some_and(|g| column.key_position.is_none() && !ranked(silver, &column.name) && !g.columns.contains(&column.name));
+        let other_group = group
+            .is_some_and(|g| column.key_position.is_none() && !ranked(silver, &column.name) && !g.columns.contains(&column.name));
         if !other_group && !route.columns.contains_key(&column.name) {
             problems.add(format!("{place} does not feed column `{}`, which is required", column.name));
         }
@@ -194,7 +198,8 @@ fn record_input(silver: &Silver, input: &SilverInput, record: &Record, problems:
     let table = &input.table;
     let own = !(input.fields.is_empty() && input.checks.is_empty() && input.null_tokens.is_empty());
     if own || input.sequence.is_some() || input.event_time.is_some() {
-        problems.add(format!("input `{table}` is decoded as its own contract says: only `lateWindow` and `routes` may stand here"));
+        problems
+            .add(format!("input `{table}` is decoded as its own contract says: only `lateWindow` and `routes` may stand here"));
     }
     if matches!(silver.kind, SilverKind::FxRates | SilverKind::FxRevisions) {
         problems.add(format!("input `{table}` has records, and rates are made from columns"));

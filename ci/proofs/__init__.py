@@ -1,0 +1,1 @@
+"""What the long commands of `ci/` prove about whole runs: crash, incremental, ledger, PII, readers."""

@@ -1,0 +1,238 @@
+"""Kills programs at every fault point, resumes, and compares all tables with those of an undisturbed run.
+
+`python -m proofs.crash matrix [--sample]`: fault point x program, two copies of every program at once, a contract that is
+mended between crash and retry. `python -m proofs.crash random N`: the whole run killed at N random moments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from proofs import day, lake, places
+
+DAY = places.DAYS[1]
+FOLDER = places.PROOFS / "crash"
+# The fault points of a program's own crate start with its source or layer; all others may be reached by any program.
+OWNERS = {
+    "fx": "ingest-fx", "kafka": "ingest-kafka", "snowflake": "ingest-snowflake", "dq": "dq-check", "silver": "silverize",
+    "gold": "goldify", "pipeline": "run-pipeline",
+}  # fmt: skip
+INGEST = ("ingest-fx", "ingest-kafka", "ingest-snowflake")
+# Points of the small sample in ci/test: the commit that everything relies on, in one program of each kind.
+SAMPLE = (("table.commit.before", "ingest-kafka"), ("table.commit.after", "silverize"), ("table.commit.before", "goldify"))
+
+
+@dataclass
+class Bench:
+    """A lake before the day, the day's tables when nothing disturbs it, and what came of each case."""
+
+    programs: Path
+    env: dict[str, str]
+    starts: dict[str, tuple[Path | None, str]] = field(default_factory=dict)
+    expected: dict[str, dict[str, Counter[tuple]]] = field(default_factory=dict)
+
+    def begin(self, name: str, start: Path | None, window: str) -> None:
+        """Runs a window undisturbed from a start (none: an empty lake) and keeps its tables."""
+        self.starts[name] = (start, window)
+        undisturbed = self.fresh(name, FOLDER / f"undisturbed-{name}")
+        day.must(day.run(window, undisturbed, programs=self.programs, env=self.env), f"the undisturbed run of {window}")
+        self.expected[name] = contents(undisturbed)
+
+    def fresh(self, name: str, target: Path) -> Path:
+        """Returns a lake as it is before the window of a start."""
+        start = self.starts[name][0]
+        return day.copy(start, target) if start else day.fresh(target)
+
+    def resume(self, name: str, target: Path, contracts: Path = places.CONTRACTS) -> list[str]:
+        """Runs the window again with nothing armed; returns how the tables differ from the undisturbed ones."""
+        window = self.starts[name][1]
+        ended = day.run(window, target, programs=self.programs, env=self.env, more=("--resume",), contracts=contracts)
+        if ended.code != 0:
+            return [f"the resumed run ended with {ended.code}", *ended.stderr.splitlines()[-8:]]
+        return lake.differences(self.expected[name], contents(target))
+
+
+def contents(folder: Path) -> dict[str, Counter[tuple]]:
+    """Returns the rows of all tables that hold data or verdicts. `ops/runs` and `ops/ledger` repeat the log commit by
+    commit, and a crash between two commits of one program may add one: their sums are compared instead."""
+    found = lake.contents(folder, ("bronze", "silver", "gold", "quarantine", "held"))
+    for place, table in lake.tables(folder):
+        if place == "ops/dq_verdicts":
+            found[place] = lake.rows(table, lake.left_out(place) | {"version"})
+        if place == "ops/ledger":
+            kept = [row for row in table.to_pyarrow_table().to_pylist() if not row["table"].startswith(("quarantine_", "held_"))]
+            found[place] = Counter(tuple(str(row[name]) for name in sorted(row) if name != "run_id") for row in kept)
+    return found
+
+
+def prepare(programs: Path) -> Bench:
+    """Makes the lake before the day, and both undisturbed runs."""
+    bench = Bench(programs, day.environment())
+    base = day.fresh(FOLDER / "base")
+    for window in places.WINDOWS[:2]:
+        day.must(day.run(window, base, programs=programs, env=bench.env), f"the base, window {window}")
+    bench.begin("day", base, DAY)
+    bench.begin("new", None, places.HISTORY)
+    return bench
+
+
+def cases(programs: Path, sample: bool) -> list[tuple[str, str]]:
+    """Returns the (fault point, program) pairs that can meet."""
+    text = subprocess.run([str(programs / "all-clis"), "fault-points"], text=True, capture_output=True, check=True).stdout
+    points = text.split()
+    if not points:
+        raise SystemExit("crash: no fault point registered itself; build with ci/build --faults")
+    if sample:
+        return [case for case in SAMPLE if case[0] in points]
+    found = []
+    for point in points:
+        prefix = point.split(".")[0]
+        if prefix == "bronze":
+            owners: tuple[str, ...] = INGEST
+        else:
+            owners = (OWNERS[prefix],) if prefix in OWNERS else (*day.PROGRAMS, "run-pipeline")
+        found += [(point, program) for program in owners]
+    return found
+
+
+def armed(bench: Bench, point: str, program: str) -> Path:
+    """Returns a directory of programs in which one dies at a point. Children of run-pipeline do not inherit its fault."""
+    scripts = {other: 'unset SLUICE_FAULT\nexec -a {program} "{real}" "$@"\n' for other in day.PROGRAMS}
+    scripts[program] = f'export SLUICE_FAULT="{point}"\nexec -a {{program}} "{{real}}" "$@"\n'
+    return day.programs(FOLDER / "programs", bench.programs, scripts)
+
+
+def killed(bench: Bench, point: str, program: str) -> str:
+    """Kills a program at a point, resumes; returns the outcome: `-` when the program does not pass the point."""
+    for name in ("new", "day") if point.startswith("table.create") else ("day", "new"):
+        target = bench.fresh(name, FOLDER / "run")
+        programs = armed(bench, point, program)
+        ended = day.run(bench.starts[name][1], target, programs=programs, env=bench.env, more=("--retries", "0"))
+        if ended.code == 0:
+            continue
+        wrong = bench.resume(name, target)
+        return "same" if not wrong else "DIFFERENT\n" + "\n".join(wrong)
+    return "-"
+
+
+def twice(bench: Bench) -> list[str]:
+    """Starts every program as two copies at once; both must end well, and the tables must be the undisturbed ones."""
+    script = '( exec -a {program} "{real}" "$@" >/dev/null ) & other=$!\n( exec -a {program} "{real}" "$@" ); code=$?\n'
+    script += 'wait "$other" || exit $?\nexit "$code"\n'
+    programs = day.programs(FOLDER / "programs", bench.programs, dict.fromkeys(day.PROGRAMS, script))
+    wrong = []
+    for name, (_, window) in bench.starts.items():
+        target = bench.fresh(name, FOLDER / "run")
+        ended = day.run(window, target, programs=programs, env=bench.env)
+        wrong += [f"two copies, {window}: ended with {ended.code}\n{ended.stderr}"] if ended.code else []
+        wrong += lake.differences(bench.expected[name], contents(target))
+    return wrong
+
+
+def mended(bench: Bench) -> list[str]:
+    """A contract that quarantines too much, a crash between quarantine and data, the contract mended, a retry."""
+    points = subprocess.run([str(bench.programs / "all-clis"), "fault-points"], text=True, capture_output=True, check=True).stdout
+    between = [point for point in points.split() if "quarantine" in point and point.endswith("after")]
+    if not between:
+        return ["no fault point stands between quarantine and data"]
+    contracts = FOLDER / "contracts"
+    shutil.rmtree(contracts, ignore_errors=True)
+    shutil.copytree(places.CONTRACTS, contracts)
+    contract = contracts / "bronze" / "kafka_orders.odcs.yaml"
+    text = contract.read_text()
+    broken = text.replace("CAD, ", "", 1)
+    if broken == text:
+        return ["the contract of bronze_kafka_orders does not list CAD among the currencies"]
+    wrong = []
+    for point in between:
+        contract.write_text(broken)
+        target = bench.fresh("day", FOLDER / "run")
+        programs = armed(bench, point, "silverize")
+        ended = day.run(DAY, target, programs=programs, env=bench.env, contracts=contracts, more=("--retries", "0"))
+        if ended.code == 0:
+            wrong.append(f"{point} was not reached")
+        # The mended contract is the repository's own.
+        wrong += bench.resume("day", target)
+    return wrong
+
+
+def matrix(bench: Bench, sample: bool) -> int:
+    """Prints the matrix; returns the number of cases that left other tables."""
+    results: dict[str, dict[str, str]] = {}
+    for point, program in cases(bench.programs, sample):
+        outcome = killed(bench, point, program)
+        results.setdefault(point, {})[program] = outcome
+        print(f"  {point} x {program}: {outcome}", flush=True)
+    programs = (*day.PROGRAMS, "run-pipeline")
+    width = max(map(len, results))
+    print(f"\n{'fault point':<{width}}  " + "  ".join(programs))
+    for point, row in results.items():
+        shown = [row.get(program, "").split("\n")[0].ljust(len(program)) for program in programs]
+        print(f"{point:<{width}}  " + "  ".join(shown))
+    outcomes = [outcome for row in results.values() for outcome in row.values()]
+    unreached = [point for point, row in results.items() if not sample and all(outcome == "-" for outcome in row.values())]
+    for point in unreached:
+        print(f"NOT REACHED by any program: {point}")
+    wrong = sum(outcome.startswith("DIFFERENT") for outcome in outcomes) + len(unreached)
+    same = outcomes.count("same")
+    for name, case in (("every program as two copies at once", twice), ("a contract mended between crash and retry", mended)):
+        found = case(bench)
+        print(f"{name}: {'same' if not found else 'DIFFERENT'}", *found, sep="\n  ")
+        wrong += bool(found)
+    print(f"crash matrix: {same} kills at {len(results)} points left the tables of an undisturbed run, {wrong} did not")
+    return wrong
+
+
+def at_random(bench: Bench, count: int, seed: int) -> int:
+    """Kills the whole process group at random moments; returns the number of lakes that came out different."""
+    choose = random.Random(seed)
+    started = time.monotonic()
+    day.must(day.run(DAY, bench.fresh("day", FOLDER / "run"), programs=bench.programs, env=bench.env), "the timed run")
+    whole = time.monotonic() - started
+    wrong = 0
+    for number in range(1, count + 1):
+        target = bench.fresh("day", FOLDER / "run")
+        moment = choose.uniform(0, whole)
+        command = day.command(DAY, target, programs=bench.programs)
+        process = subprocess.Popen(
+            command, env=bench.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        try:
+            process.wait(timeout=moment)
+            state = "had ended"
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            state = "killed"
+        found = bench.resume("day", target)
+        wrong += bool(found)
+        print(f"  {number:>3}/{count} {state} after {moment:5.2f} s: {'same' if not found else 'DIFFERENT'}", *found, sep="\n    ")
+    print(f"crash at random: {count - wrong} of {count} left the tables of an undisturbed run (seed {seed})")
+    return wrong
+
+
+def main() -> int:
+    """Runs one of the two proofs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sample", action="store_true", help="a few cells of the matrix, for ci/test")
+    parser.add_argument("--random", type=int, metavar="N", help="instead of the matrix: kill at N random moments")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    started = time.monotonic()
+    bench = prepare(places.HOME / "bin-faults")
+    wrong = at_random(bench, options.random, options.seed) if options.random else matrix(bench, options.sample)
+    print(f"crash: {'FAILED' if wrong else 'holds'} after {time.monotonic() - started:.0f} s")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

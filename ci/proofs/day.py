@@ -1,0 +1,105 @@
+"""Runs windows with the real programs, on lakes that a proof owns."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from proofs import places
+
+
+def sources(*arguments: str, stdin: str | None = None) -> str:
+    """Runs a command of `ci/sources`."""
+    command = [str(places.SOURCES / arguments[0]), *arguments[1:]]
+    done = subprocess.run(command, input=stdin, text=True, capture_output=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"{shlex.join(command)} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def connections() -> dict[str, str]:
+    """Returns the variables that `ci/pipeline-env` exports."""
+    text = subprocess.run([str(places.ROOT / "ci" / "pipeline-env")], text=True, capture_output=True, check=True).stdout
+    words = [shlex.split(line)[1] for line in text.splitlines()]
+    return dict(word.split("=", 1) for word in words)
+
+
+@dataclass
+class Ended:
+    """How a run of a window ended."""
+
+    code: int
+    report: dict
+    summaries: list[dict]
+    stderr: str
+
+    def outcomes(self) -> dict[str, str]:
+        """Returns each table's outcome."""
+        return {table["table"]: table["outcome"] for table in self.report.get("tables", [])}
+
+
+def command(window: str, lake: Path, *, programs: Path, contracts: Path = places.CONTRACTS, more: tuple[str, ...] = ()) -> list[str]:
+    """Returns the command line that runs a window."""
+    return [
+        str(programs / "run-pipeline"), "day", "--window", window, "--lake", str(lake), "--contracts", str(contracts),
+        "--programs", str(programs), "--logs", str(lake.with_name(f"{lake.name}-logs")), "--output", "json", *more,
+    ]  # fmt: skip
+
+
+def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
+    """Returns the environment of the programs: the connections of the local sources, and nothing that arms a fault."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("SLUICE_FAULT", "SLUICE_MUTATE")}
+    return kept | connections() | (extra or {})
+
+
+def run(window: str, lake: Path, *, programs: Path, env: dict[str, str], **options) -> Ended:
+    """Runs a window to its end."""
+    done = subprocess.run(command(window, lake, programs=programs, **options), env=env, text=True, capture_output=True, check=False)
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return Ended(done.returncode, lines[-1] if lines else {}, lines[:-1], done.stderr)
+
+
+def must(ended: Ended, what: str) -> Ended:
+    """Stops the proof when a run that has to end well did not."""
+    if ended.code != 0:
+        raise SystemExit(f"{what} ended with {ended.code}:\n{ended.stderr}")
+    return ended
+
+
+def fresh(path: Path) -> Path:
+    """Returns a path that is not there, in a folder that is."""
+    for old in (path, path.with_name(f"{path.name}-logs")):
+        shutil.rmtree(old, ignore_errors=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def copy(lake: Path, target: Path) -> Path:
+    """Copies a lake; tables keep their ids, so progress fits."""
+    fresh(target)
+    if lake.exists():
+        shutil.copytree(lake, target)
+    return target
+
+
+def programs(folder: Path, real: Path, scripts: dict[str, str]) -> Path:
+    """Makes a directory of programs in which some are scripts; `{real}` and `{program}` stand for the real executable and its name."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    executable = (real / "all-clis").resolve()
+    for link in real.iterdir():
+        target = folder / link.name
+        if link.name in scripts:
+            target.write_text("#!/usr/bin/env bash\n" + scripts[link.name].format(real=executable, program=link.name))
+            target.chmod(0o755)
+        else:
+            target.symlink_to(executable)
+    return folder
+
+
+PROGRAMS = ("ingest-fx", "ingest-kafka", "ingest-snowflake", "dq-check", "silverize", "goldify")

@@ -1,0 +1,119 @@
+"""The ledger against the manifest, and test builds that lose or double a row at every operator in turn.
+
+`python -m proofs.ledger manifest --lake DIR` compares `ops/ledger` with the counts of the sources' manifest.
+`python -m proofs.ledger mutations` drops, then doubles, one row at each operator that registered itself: 65 every time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import time
+from collections import defaultdict
+from pathlib import Path
+
+from deltalake import DeltaTable
+from proofs import day, places
+
+BUCKETS = ("read", "accepted", "quarantined", "duplicate", "superseded", "filtered", "held")
+REFUSED = 65
+# The mutated day: it holds every kind of dirt and change of the slice.
+BEFORE, DAY = places.WINDOWS[:2], places.DAYS[1]
+
+
+def recorded(lake: Path) -> dict[tuple[str, str], dict[str, int]]:
+    """Returns the counts of `ops/ledger` per window and Bronze or Silver table."""
+    found: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: dict.fromkeys(BUCKETS, 0))
+    for row in DeltaTable(str(lake / "ops" / "ledger")).to_pyarrow_table().to_pylist():
+        counts = found[row["window_from"].strftime("%Y-%m-%d"), row["table"]]
+        for bucket in BUCKETS:
+            counts[bucket] += row[bucket]
+        if row["read"] != sum(row[bucket] for bucket in BUCKETS[1:]):
+            raise SystemExit(f"ledger: {row['table']} version {row['version']} is not balanced: {row}")
+    return dict(found)
+
+
+def manifest(lake: Path) -> int:
+    """Compares the lake's ledger with the manifest; returns the number of differences."""
+    document = json.loads((places.DATA / "manifest.json").read_text())
+    found = recorded(lake)
+    windows = {window[:10] for window, _ in found}
+    wrong = compared = 0
+    for batch, tables in document["ledger"].items():
+        start = "2017-01-01" if batch == "history" else batch
+        if start not in windows:
+            continue
+        for table, expected in sorted(tables.items()):
+            compared += 1
+            counts = found.get((start, table), dict.fromkeys(BUCKETS, 0))
+            if any(counts[bucket] != expected[bucket] for bucket in BUCKETS):
+                wrong += 1
+                shown = ", ".join(f"{b} {counts[b]} (manifest {expected[b]})" for b in BUCKETS if counts[b] != expected[b])
+                print(f"  {batch:<11} {table}: {shown}")
+    print(f"ledger: {compared - wrong} of {compared} tables and windows equal the manifest exactly, every run is balanced")
+    return wrong
+
+
+def operators(programs: Path) -> list[str]:
+    """Returns the operators that registered themselves in the test build."""
+    text = subprocess.run([str(programs / "all-clis"), "operators"], text=True, capture_output=True, check=True).stdout
+    return text.split()
+
+
+def mutations(only: str | None) -> int:
+    """Mutates one row at each operator; returns the number of runs that did not end with 65."""
+    programs = places.HOME / "bin-faults"
+    names = [name for name in operators(programs) if only in (None, name)]
+    if not names:
+        raise SystemExit("mutations: no operator registered itself; build with ci/build --faults")
+    env = day.environment()
+    base = day.fresh(places.PROOFS / "mutations" / "base")
+    for window in BEFORE:
+        day.must(day.run(window, base, programs=programs, env=env), f"the base, window {window}")
+    undisturbed = day.copy(base, places.PROOFS / "mutations" / "undisturbed")
+    day.must(day.run(DAY, undisturbed, programs=programs, env=env), "the undisturbed day")
+    wrong = 0
+    width = max(map(len, names))
+    print(f"{'operator':<{width}}  {'drop':<34}  double")
+    for name in names:
+        cells = []
+        for what in ("drop", "double"):
+            code, where = mutated(base, name, what, programs, env)
+            wrong += code != REFUSED
+            cells.append(f"{code} {where}" if code == REFUSED else f"{code} NOT REFUSED {where}")
+        print(f"{name:<{width}}  {cells[0]:<34}  {cells[1]}", flush=True)
+    print(f"ledger mutations: {2 * len(names) - wrong} of {2 * len(names)} ended with {REFUSED} ({len(names)} operators, drop and double)")
+    return wrong
+
+
+def mutated(base: Path, name: str, what: str, programs: Path, env: dict[str, str]) -> tuple[int, str]:
+    """Runs the day with one mutation, once more from nothing when the day does not pass the operator."""
+    armed = env | {"SLUICE_MUTATE": f"{name}:{what}"}
+    for start, window in ((base, DAY), (None, places.HISTORY)):
+        target = places.PROOFS / "mutations" / "run"
+        lake = day.copy(start, target) if start else day.fresh(target)
+        ended = day.run(window, lake, programs=programs, env=armed, more=("--retries", "0"))
+        failed = [table for table, outcome in ended.outcomes().items() if "failed" in outcome]
+        if ended.code != 0:
+            return ended.code, failed[0] if failed else ""
+    return ended.code, ""
+
+
+def main() -> int:
+    """Runs one of the two proofs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("manifest")
+    one.add_argument("--lake", type=Path, default=places.HOME / "lake")
+    one = commands.add_parser("mutations")
+    one.add_argument("--only", metavar="OPERATOR")
+    options = parser.parse_args()
+    started = time.monotonic()
+    wrong = manifest(options.lake) if options.command == "manifest" else mutations(options.only)
+    print(f"ledger {options.command}: {'FAILED' if wrong else 'holds'} after {time.monotonic() - started:.0f} s")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,18 @@
+"""Where everything is that a proof reads or writes: below `SLUICE_HOME`, never elsewhere."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HOME = Path(os.environ.get("SLUICE_HOME") or ROOT / ".sluice").resolve()
+SOURCES = ROOT / "ci" / "sources"
+DATA = HOME / "sources" / "data"
+CONTRACTS = ROOT / "contracts"
+# Scratch of the proofs: lakes that are copied, killed and compared.
+PROOFS = HOME / "proofs"
+
+HISTORY = "2017-01-01/2017-12-30"
+DAYS = ("2017-12-30", "2017-12-31", "2018-01-01")
+WINDOWS = (HISTORY, *DAYS)

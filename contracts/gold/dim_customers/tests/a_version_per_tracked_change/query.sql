@@ -1,0 +1,1 @@
+SELECT customer_id, valid_from, valid_to, is_current, name_initials, email_domain_class, phone_last2, birth_decade, income_band, country, region, acquisition_source FROM gold_dim_customers WHERE customer_id <> 'unknown' ORDER BY customer_id, valid_from

@@ -1,0 +1,9 @@
+-- Holidays by rule and on their own dates; ISO weeks at the turn of years; a leap day.
+SELECT * FROM gold_dim_date
+WHERE date IN (
+DATE '1999-01-01', DATE '2000-02-29', DATE '2017-01-01', DATE '2017-01-02', DATE '2017-01-16', DATE '2017-02-20',
+DATE '2017-05-29', DATE '2017-06-19', DATE '2017-07-04', DATE '2017-09-04', DATE '2017-10-09', DATE '2017-11-11',
+DATE '2017-11-23', DATE '2017-12-25', DATE '2017-12-31', DATE '2018-01-01', DATE '2018-12-31', DATE '2020-12-31',
+DATE '2021-06-19', DATE '2021-07-05', DATE '2035-12-31'
+)
+ORDER BY date_key

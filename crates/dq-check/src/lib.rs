@@ -1,0 +1,93 @@
+//! Judges one version of a table by its contract and records the verdict in `ops/dq_verdicts`.
+//!
+//! The next layer reads exactly a version that passed, so a commit between check and read cannot slip through. A verdict is
+//! asked by (table, version, contract, end of the window, versions of referenced tables); asking the same again answers from
+//! the record and commits nothing, also when two copies ask at once.
+//!
+//! Not done here: what rules mean (`lake-quality`), SQL (`lake-sql`), what a layer does with a verdict.
+
+mod args;
+mod error;
+mod judge;
+mod queries;
+mod scan;
+mod subject;
+mod text;
+mod waive;
+
+pub use args::Args;
+
+use error::DqError;
+use lake_core::Summary;
+use lake_edge::{Attach as _, Edge, Output};
+use std::{ffi::OsString, process::ExitCode};
+use subject::{Job, Judged};
+
+const PROGRAM: &str = "dq-check";
+
+/// Runs the program.
+pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
+    lake_edge::main(argv, PROGRAM, env!("CARGO_PKG_VERSION"), run)
+}
+
+/// Judges, or lets pass, one version of a table.
+async fn run(args: Args, edge: Edge) -> anyhow::Result<Summary> {
+    let summary = || edge.summary();
+    let job = Job {
+        lake: &edge.lake,
+        contracts: &edge.contracts,
+        contract: &edge.contract,
+        policy: &edge.policy,
+        window: edge.run.window,
+        inputs: &edge.inputs,
+        whole: edge.full_refresh,
+        run_id: edge.run.id,
+        now: edge.run.started_at,
+        summary: &summary,
+    };
+    let judged = match args.waive {
+        None => judge::judge(&job).await?,
+        Some(version) => waive::waive(&job, version, args.waived_by.as_deref(), args.reason.as_deref()).await?,
+    };
+    show(&edge, &judged);
+    match gate(&judged) {
+        Ok(()) => Ok(judged.summary),
+        Err(error) => {
+            // The edge prints summaries of runs that went well; this one committed its verdict, and readers want it too.
+            if edge.output == Output::Json
+                && let Ok(json) = serde_json::to_string(&judged.summary)
+            {
+                edge.console.line(&json);
+            }
+            Err(error).attach()
+        }
+    }
+}
+
+fn show(edge: &Edge, judged: &Judged) {
+    let lines = match edge.output {
+        Output::Json => text::json_lines(&judged.verdict),
+        Output::Text => text::table(&judged.verdict),
+    };
+    lines.iter().for_each(|line| edge.console.line(line));
+}
+
+/// The next layer may start.
+fn gate(judged: &Judged) -> Result<(), DqError> {
+    let verdict = &judged.verdict;
+    if verdict.passed {
+        return Ok(());
+    }
+    let names: Vec<String> = verdict.failures().map(|finding| format!("`{}`", finding.rule)).collect();
+    Err(DqError::Gate {
+        table: verdict.key.table.clone(),
+        version: verdict.key.version,
+        failed: names.len(),
+        rules: verdict.report.findings.len(),
+        names: names.join(", "),
+        window: verdict.key.window,
+    })
+}
+
+#[cfg(test)]
+mod tests;

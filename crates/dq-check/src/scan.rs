@@ -1,0 +1,109 @@
+//! Shows the rows of a table to the rules, in one scan and with the columns that they need.
+
+use crate::{
+    error::DqError,
+    queries,
+    subject::{Job, Subject},
+};
+use arrow::array::RecordBatch;
+use futures::TryStreamExt as _;
+use lake_core::contract::Layer;
+use lake_edge::Attach as _;
+use lake_quality::{Checks, QualityError, Report};
+use lake_table::{Batch, DataFile, Table};
+
+/// Rows that the rules see at once: many, since each look has a price, and few enough to stay small in memory.
+const CHUNK_ROWS: usize = 131_072;
+
+/// What the rules found, and how many rows the log says there were.
+pub(crate) struct Checked {
+    pub(crate) report: Report,
+    pub(crate) counted: u64,
+}
+
+/// Runs all rules. For Bronze only the rows after a version are looked at, but ages and references of all.
+pub(crate) async fn check(job: &Job<'_>, subject: &Subject, since: Option<i64>) -> anyhow::Result<Checked> {
+    let mut checks = Checks::of(job.contract, job.window.to());
+    provide(subject, &mut checks).await?;
+    queries::ask(job, subject, &mut checks).await?;
+    let table = subject.table.as_ref();
+    let since = since.filter(|_| matches!(job.contract.layer, Layer::Bronze(_)) && !job.whole);
+    let files = match since {
+        Some(since) => added(table, since).await?,
+        None => table.files().to_vec(),
+    };
+    let counted = files.iter().map(|file| file.rows).sum();
+    let mut columns = checks.columns();
+    let ages = checks.age_columns();
+    let ages_apart = since.is_some() && !ages.is_empty();
+    if !ages_apart {
+        columns.extend(ages.iter().filter(|name| !checks.columns().contains(name)).cloned());
+    }
+    each(table, files, columns, |batches| {
+        if !ages_apart {
+            checks.observe_ages_batches(batches)?;
+        }
+        checks.observe_batches(batches)
+    })
+    .await?;
+    if ages_apart {
+        each(table, table.files().to_vec(), ages, |batches| checks.observe_ages_batches(batches)).await?;
+    }
+    Ok(Checked { report: checks.finish(), counted })
+}
+
+/// Gives the rules the columns of other tables that they refer to.
+async fn provide(subject: &Subject, checks: &mut Checks) -> anyhow::Result<()> {
+    for (name, column) in checks.references() {
+        let Some(table) = subject.references.get(&name) else {
+            checks.withhold(&name, &format!("table `{name}` is not in this lake"));
+            continue;
+        };
+        let mut partners = Vec::new();
+        each(table, table.files().to_vec(), vec![column.clone()], |batches| {
+            partners.extend_from_slice(batches);
+            Ok(())
+        })
+        .await?;
+        checks.provide_batches(&name, &column, &partners).attach()?;
+    }
+    Ok(())
+}
+
+/// Files that came after a version and are still there.
+///
+/// When nothing was removed since, all of them: a compaction may have put their rows into other files, but they can be
+/// read. When rows were removed, as by the next generation of a window, those of the removed files are no longer judged.
+async fn added(table: &Table, since: i64) -> anyhow::Result<Vec<DataFile>> {
+    let slice = table.slice(Some(since), table.version()).await.attach()?;
+    let there = |file: &DataFile| table.files().iter().any(|live| live.path == file.path);
+    let removes = slice.removes_rows;
+    Ok(slice.files.into_iter().map(|added| added.file).filter(|file| !removes || there(file)).collect())
+}
+
+/// Shows the rows of some files, chunk by chunk, and proves that they are those that the log counts.
+async fn each(
+    table: &Table,
+    files: Vec<DataFile>,
+    columns: Vec<String>,
+    mut look: impl FnMut(&[RecordBatch]) -> Result<(), QualityError>,
+) -> anyhow::Result<()> {
+    let counted: u64 = files.iter().map(|file| file.rows).sum();
+    let mut stream = table.scan(files, Some(columns));
+    let (mut scanned, mut waiting, mut chunk) = (0, 0, Vec::new());
+    while let Some(batch) = stream.try_next().await.attach()? {
+        let batch = lake_core::operator!("dq-check.scan", Batch(batch)).0;
+        scanned += batch.num_rows() as u64;
+        waiting += batch.num_rows();
+        chunk.push(batch);
+        if waiting >= CHUNK_ROWS {
+            look(&chunk).attach()?;
+            waiting = 0;
+            chunk.clear();
+        }
+    }
+    if !chunk.is_empty() {
+        look(&chunk).attach()?;
+    }
+    if scanned == counted { Ok(()) } else { Err(DqError::Rows { table: table.spec().name.clone(), scanned, counted }).attach() }
+}

@@ -1,0 +1,96 @@
+//! Why a Gold table is not built, and who has to act.
+
+use lake_core::{Fault, fault::Faulty};
+
+/// Why a Gold table is not built.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GoldError {
+    /// The contract is of another layer, or has no model.
+    #[error("it is no Gold table with a model.sql")]
+    NoModel,
+    /// The contract accounts for inputs without saying how.
+    #[error("the contract accounts for inputs, but there is no ledger.sql beside it")]
+    NoLedger,
+    /// The ledger accounts for a table that the contract does not name.
+    #[error("ledger.sql accounts for `{input}`, which is not in `accountsFor`")]
+    Unaccounted {
+        /// As in the ledger.
+        input: String,
+    },
+    /// A version of something else was given.
+    #[error("`--input {input}@...`: it is no input of `{table}`")]
+    NoInput {
+        /// As given.
+        input: String,
+        /// The table.
+        table: String,
+    },
+    /// An input does not exist.
+    #[error("input `{input}` is not there yet")]
+    Missing {
+        /// The input.
+        input: String,
+    },
+    /// No version of an input may be read.
+    #[error("no version of input `{input}` has passed its checks under its present contract")]
+    Unchecked {
+        /// The input.
+        input: String,
+    },
+    /// The inputs were made from different versions of one table.
+    #[error("the inputs do not belong together: of `{source_table}`, {one}, but {other}")]
+    Torn {
+        /// What they have in common.
+        source_table: String,
+        /// Who has seen what of it.
+        one: String,
+        /// Who has seen what else.
+        other: String,
+    },
+    /// The table is newer than the inputs.
+    #[error("`{table}` is made from newer versions of its inputs than this run was given")]
+    Behind {
+        /// The table.
+        table: String,
+    },
+    /// The result fails rules.
+    #[error("the result breaks its contract: {rules}; nothing was committed")]
+    Broken {
+        /// Rules with what was measured.
+        rules: String,
+    },
+    /// Rows of an input are not accounted for.
+    #[error("the rows of `{input}` are not accounted for; nothing was committed")]
+    Unbalanced {
+        /// The input.
+        input: String,
+        /// By how much.
+        #[source]
+        imbalance: lake_core::ledger::Imbalance,
+    },
+    /// A sum is not that of the inputs.
+    #[error("sums are not conserved: {sums}; nothing was committed")]
+    Unconserved {
+        /// Which, found and expected.
+        sums: String,
+    },
+}
+
+impl Faulty for GoldError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::NoModel | Self::NoLedger | Self::Unaccounted { .. } | Self::NoInput { .. } => Fault::Config,
+            Self::Missing { .. } | Self::Torn { .. } | Self::Behind { .. } => Fault::Transient,
+            Self::Unchecked { .. } | Self::Broken { .. } | Self::Unbalanced { .. } | Self::Unconserved { .. } => Fault::Data,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing { input } => Some(format!("build `{input}` first")),
+            Self::Unchecked { input } => Some(format!("run dq-check {input}, or give a version with --input")),
+            Self::Torn { .. } | Self::Behind { .. } => Some("let all inputs catch up, then resolve their versions again".into()),
+            _ => None,
+        }
+    }
+}

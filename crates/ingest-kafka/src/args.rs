@@ -1,0 +1,106 @@
+//! Arguments; the doc comments are the help text.
+
+use lake_core::env;
+use lake_edge::{HasRun, RunArgs};
+use std::{path::PathBuf, str::FromStr};
+
+const EXAMPLES: &str = "\
+Examples:
+  ingest-kafka bronze_kafka_orders --window 2017-12-30 --bootstrap 127.0.0.1:9092
+  ingest-kafka bronze_kafka_orders --window 2017-12-30 --bootstrap kafka:9093 --security sasl-ssl --user alice --ca-file ca.pem
+  ingest-kafka bronze_kafka_orders --window 2017-12-30 --accept-loss 3:1200-1450
+
+All records up to the high watermarks at the start are landed, whatever the window; it says when, not what. Progress is in
+the table's log. The password of a SCRAM user is the secret `kafka/<user>` (see --secrets).
+
+Exit codes:
+  0   done, or nothing new
+  1   a bug
+  2   usage or configuration: wrong credentials, no such topic
+  65  records are gone (retention, gaps, a topic that was made anew): never skipped
+  75  transient: no broker answers, or another writer won; run the same command again
+  99  nothing to do (only with --skip-when-empty)";
+
+/// Land the records of a Kafka topic in Bronze, exactly once and byte for byte
+#[derive(Debug, Clone, clap::Parser)]
+#[command(name = "ingest-kafka", version, after_help = EXAMPLES)]
+pub struct Args {
+    /// What every program is told.
+    #[command(flatten)]
+    pub run: RunArgs,
+
+    /// Bootstrap servers, host:port,...
+    #[arg(long, env = env::KAFKA_BOOTSTRAP)]
+    pub bootstrap: String,
+
+    /// How to connect
+    #[arg(long, env = env::KAFKA_SECURITY, value_enum, default_value_t = Security::Plaintext)]
+    pub security: Security,
+
+    /// SCRAM user (sasl-ssl)
+    #[arg(long, env = env::KAFKA_USER, required_if_eq("security", "sasl-ssl"))]
+    pub user: Option<String>,
+
+    /// PEM file with the brokers' certificate authority (sasl-ssl); the system's when absent
+    #[arg(long, env = env::KAFKA_CA_FILE)]
+    pub ca_file: Option<PathBuf>,
+
+    /// Seconds without an answer after which the run gives up
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub timeout_seconds: u64,
+
+    /// Go on without records that retention took: exactly these offsets of a partition (repeatable)
+    #[arg(long, value_name = "PARTITION:FROM-TO")]
+    pub accept_loss: Vec<Loss>,
+}
+
+impl HasRun for Args {
+    fn run(&self) -> &RunArgs {
+        &self.run
+    }
+}
+
+/// How to connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Security {
+    /// No encryption: loopback and tests.
+    Plaintext,
+    /// TLS with SCRAM-SHA-512.
+    SaslSsl,
+}
+
+/// Offsets of a partition, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loss {
+    /// Partition.
+    pub partition: i32,
+    /// First lost offset.
+    pub from: i64,
+    /// Last lost offset.
+    pub to: i64,
+}
+
+impl FromStr for Loss {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parsed = text.split_once(':').and_then(|(partition, range)| {
+            let (from, to) = range.split_once('-')?;
+            Some(Self { partition: partition.parse().ok()?, from: from.parse().ok()?, to: to.parse().ok()? })
+        });
+        parsed.filter(|loss| loss.from <= loss.to).ok_or_else(|| format!("`{text}` is not PARTITION:FROM-TO, such as 3:1200-1450"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_names_partition_and_offsets() {
+        assert_eq!("3:1200-1450".parse(), Ok(Loss { partition: 3, from: 1200, to: 1450 }));
+        for wrong in ["3", "3:5", "3:9-5", "x:1-2"] {
+            assert!(wrong.parse::<Loss>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The brokers: how to connect, and what a topic holds. Kept apart from consuming, so that no watermark is ever asked for on
+//! the connection that fetches records.
+
+use crate::{Args, Security, error::KafkaFault};
+use lake_core::Secret;
+use rdkafka::{
+    ClientConfig, ClientContext,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, Consumer as _, ConsumerContext},
+    error::{KafkaError, RDKafkaErrorCode},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// Remembers what librdkafka says of itself: the cause of a refused login shows nowhere else.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Watch {
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    refused: Option<String>,
+    last: Option<String>,
+}
+
+impl Watch {
+    fn note(&self, refused: bool, reason: &str) {
+        // librdkafka's messages name broker and cause; the secret is never in them.
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused {
+            seen.refused.get_or_insert_with(|| reason.to_owned());
+        }
+        seen.last = Some(reason.to_owned());
+    }
+
+    /// Returns the error that librdkafka's own messages amount to.
+    pub(crate) fn fault(&self, seconds: u64) -> KafkaFault {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match &seen.refused {
+            Some(reason) => KafkaFault::Refused(reason.clone()),
+            None => KafkaFault::Silent { seconds, reason: seen.last.clone() },
+        }
+    }
+
+    /// Whether a login or a certificate was refused.
+    pub(crate) fn refused(&self) -> bool {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).refused.is_some()
+    }
+}
+
+impl ClientContext for Watch {
+    fn error(&self, error: KafkaError, reason: &str) {
+        let code = error.rdkafka_error_code();
+        let refused = matches!(
+            code,
+            Some(
+                RDKafkaErrorCode::Authentication
+                    | RDKafkaErrorCode::SaslAuthenticationFailed
+                    | RDKafkaErrorCode::SSL
+                    | RDKafkaErrorCode::TopicAuthorizationFailed
+            )
+        );
+        self.note(refused, reason);
+    }
+
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
+        tracing::debug!(facility, message, "librdkafka");
+    }
+}
+
+impl ConsumerContext for Watch {}
+
+/// How to reach the brokers.
+#[derive(Debug, Clone)]
+pub(crate) struct Broker {
+    config: ClientConfig,
+    /// How long an answer may take.
+    pub(crate) timeout: Duration,
+}
+
+/// What a topic holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Topic {
+    /// Name.
+    pub(crate) name: String,
+    cluster: String,
+    /// Per partition: first offset, and the one after the last.
+    pub(crate) watermarks: BTreeMap<i32, (i64, i64)>,
+}
+
+impl Topic {
+    /// Application id of a partition's progress.
+    pub(crate) fn application(&self, partition: i32) -> String {
+        format!("kafka/{}/{}/{partition}", self.cluster, self.name)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(watermarks: &[(i32, i64, i64)]) -> Self {
+        let watermarks = watermarks.iter().map(|(p, low, high)| (*p, (*low, *high))).collect();
+        Self { name: "t".into(), cluster: "c".into(), watermarks }
+    }
+}
+
+impl Broker {
+    /// Puts options and secret together.
+    pub(crate) fn new(args: &Args, password: Option<Secret>, table: &str) -> Self {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", &args.bootstrap)
+            // Needed for `assign`; nothing is ever committed to the group.
+            .set("group.id", format!("sluice-{table}"))
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("enable.partition.eof", "true")
+            .set("auto.offset.reset", "error")
+            .set("allow.auto.create.topics", "false")
+            .set("check.crcs", "true")
+            // Without it a client whose queue was full once waits a second before it fetches again.
+            .set("fetch.queue.backoff.ms", "10")
+            .set("queued.max.messages.kbytes", "65536")
+            .set("socket.timeout.ms", "10000")
+            .set("log.connection.close", "false");
+        if args.security == Security::SaslSsl {
+            config.set("security.protocol", "sasl_ssl").set("sasl.mechanism", "SCRAM-SHA-512");
+            config.set("sasl.username", args.user.as_deref().unwrap_or_default());
+            config.set("sasl.password", password.as_ref().map(Secret::expose).unwrap_or_default());
+            if let Some(file) = &args.ca_file {
+                config.set("ssl.ca.location", file.to_string_lossy());
+            }
+        }
+        Self { config, timeout: Duration::from_secs(args.timeout_seconds) }
+    }
+
+    /// Makes a consumer.
+    pub(crate) fn consumer(&self) -> Result<(BaseConsumer<Watch>, Watch), KafkaFault> {
+        let watch = Watch::default();
+        let consumer = self.config.create_with_context(watch.clone()).map_err(|e: KafkaError| KafkaFault::Options(e.to_string()))?;
+        Ok((consumer, watch))
+    }
+
+    /// Asks for a topic's partitions and watermarks, on a connection of its own.
+    pub(crate) async fn topic(&self, name: &str) -> Result<Topic, KafkaFault> {
+        let (broker, name, seconds) = (self.clone(), name.to_owned(), self.timeout.as_secs());
+        // A thread that a dead broker keeps must not keep the process.
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || drop(sender.send(broker.ask(&name))));
+        receiver.await.unwrap_or(Err(KafkaFault::Silent { seconds, reason: None }))
+    }
+
+    fn ask(&self, name: &str) -> Result<Topic, KafkaFault> {
+        let (consumer, watch) = self.consumer()?;
+        let deadline = Instant::now() + self.timeout;
+        let partitions = loop {
+            let metadata = consumer.fetch_metadata(Some(name), Duration::from_secs(1));
+            // Errors reach the context only while somebody polls.
+            while consumer.poll(Duration::ZERO).is_some() {}
+            match metadata.as_ref().ok().and_then(|m| m.topics().first()) {
+                Some(topic) if topic.error().is_none() && !topic.partitions().is_empty() => {
+                    break topic.partitions().iter().map(rdkafka::metadata::MetadataPartition::id).collect::<Vec<_>>();
+                }
+                Some(topic) if topic.error().map(RDKafkaErrorCode::from) == Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                    return Err(KafkaFault::NoTopic(name.to_owned()));
+                }
+                _ if watch.refused() || Instant::now() >= deadline => return Err(watch.fault(self.timeout.as_secs())),
+                _ => {}
+            }
+        };
+        let left = || deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
+        let silent = || watch.fault(self.timeout.as_secs());
+        let cluster = consumer.client().fetch_cluster_id(left()).ok_or_else(silent)?;
+        let mut watermarks = BTreeMap::new();
+        for partition in partitions {
+            watermarks.insert(partition, consumer.fetch_watermarks(name, partition, left()).map_err(|_| silent())?);
+        }
+        Ok(Topic { name: name.to_owned(), cluster, watermarks })
+    }
+}

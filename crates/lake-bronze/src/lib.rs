@@ -1,0 +1,12 @@
+//! What every Bronze row carries, and how a window of a source lands exactly once.
+//!
+//! All ingest programs fill the same meta columns ([`Meta`]); those of windowed sources share one way to be idempotent
+//! ([`Landing`]): the window is an application of the log, its generation the transaction version.
+//!
+//! Not done here: asking a source.
+
+mod landing;
+mod meta;
+
+pub use landing::Landing;
+pub use meta::{BronzeError, Meta, position_prefix};

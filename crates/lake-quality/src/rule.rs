@@ -1,0 +1,236 @@
+//! Compiles a contract to rules: those that it spells out and those that it implies.
+
+use crate::{
+    bound::Bound,
+    measure::{Reason, count, predicate},
+};
+use chrono::Duration;
+use lake_core::{
+    Contract,
+    contract::{
+        Column, ColumnType,
+        layer::RelationshipProperty,
+        odcs::{Arguments, Metric, Quality, QualityKind, Relationship, Severity, SlaProperty, Unit},
+    },
+};
+use polars::prelude::Expr;
+
+/// One rule, ready to run or with the reason why it cannot.
+#[derive(Debug, Clone)]
+pub(crate) struct Rule {
+    pub(crate) id: String,
+    pub(crate) severity: Severity,
+    pub(crate) dimension: String,
+    pub(crate) bound: Bound,
+    pub(crate) test: Result<Test, Reason>,
+}
+
+/// How a rule is measured.
+#[derive(Debug, Clone)]
+pub(crate) enum Test {
+    /// Counts rows.
+    Rows,
+    /// Counts rows of a batch by an expression; `what` completes "3 of 5 rows".
+    Count { column: String, expr: Expr, what: &'static str },
+    /// Counts rows whose key stands more than once. Rows without any value are no duplicates, unless nulls are keys too.
+    Duplicates { columns: Vec<String>, null_keys: bool },
+    /// Age of the newest value, in a unit.
+    Newest { column: String, kind: ColumnType, unit: Duration, unit_name: String },
+    /// A number that somebody else asks the table for by SQL.
+    Query(String),
+    /// Counts rows whose value is not in a column of another table.
+    Orphans { column: String, table: String, to: String },
+}
+
+impl Test {
+    /// Columns of the checked table that it reads.
+    pub(crate) fn columns(&self) -> Vec<&str> {
+        match self {
+            Self::Rows | Self::Query(_) => Vec::new(),
+            Self::Count { column, .. } | Self::Newest { column, .. } | Self::Orphans { column, .. } => vec![column],
+            Self::Duplicates { columns, .. } => columns.iter().map(String::as_str).collect(),
+        }
+    }
+}
+
+/// Returns the rules that look at rows: quality, required columns, the key, references.
+pub(crate) fn of_rows(contract: &Contract) -> Vec<Rule> {
+    let schema = &contract.document.schema[0];
+    let mut rules: Vec<Rule> = schema.quality.iter().map(|quality| explicit(contract, None, quality)).collect();
+    for property in &schema.properties {
+        let column = contract.column(&property.name);
+        rules.extend(property.quality.iter().map(|quality| explicit(contract, column, quality)));
+    }
+    rules.extend(contract.columns.iter().filter(|c| c.required).map(required));
+    rules.extend(unique_key(contract));
+    rules
+}
+
+/// Returns the rules that need other tables.
+pub(crate) fn of_references(contract: &Contract) -> Vec<Rule> {
+    contract.document.schema[0].relationships.iter().map(|relationship| reference(contract, relationship)).collect()
+}
+
+/// Returns the rules about the age of the data.
+pub(crate) fn of_ages(contract: &Contract) -> Vec<Rule> {
+    let latency = |sla: &&SlaProperty| matches!(sla.property.to_ascii_lowercase().as_str(), "latency" | "ly");
+    let levels = contract.document.sla_properties.iter().filter(latency);
+    levels.flat_map(|sla| sla.element.as_deref().unwrap_or("").split(',').map(move |element| age(contract, sla, element.trim()))).collect()
+}
+
+fn explicit(contract: &Contract, column: Option<&Column>, quality: &Quality) -> Rule {
+    let dimension = quality.dimension.clone().unwrap_or_else(|| default_dimension(quality.metric).to_owned());
+    let test = test(contract, column, quality);
+    Rule { id: quality.id.clone(), severity: quality.severity, dimension, bound: Bound::Operator(Box::new(quality.clone())), test }
+}
+
+const fn default_dimension(metric: Option<Metric>) -> &'static str {
+    match metric {
+        Some(Metric::NullValues | Metric::MissingValues) => "completeness",
+        Some(Metric::DuplicateValues) => "uniqueness",
+        Some(Metric::RowCount) => "coverage",
+        Some(Metric::InvalidValues) | None => "conformity",
+    }
+}
+
+fn test(contract: &Contract, column: Option<&Column>, quality: &Quality) -> Result<Test, Reason> {
+    if quality.kind == QualityKind::Sql {
+        let query = quality.query.as_deref().ok_or("the rule has no query")?;
+        return Ok(Test::Query(with_names(query, contract, column)));
+    }
+    let metric = quality.metric.ok_or("the rule names no metric")?;
+    if let Some(argument) = foreign_argument(metric, &quality.arguments) {
+        return Err(format!("the metric does not take `{argument}`"));
+    }
+    let what = match metric {
+        Metric::RowCount if quality.unit == Unit::Percent => return Err("rows cannot be counted in percent of themselves".into()),
+        Metric::RowCount => return Ok(Test::Rows),
+        Metric::DuplicateValues => return duplicates(contract, column, &quality.arguments),
+        Metric::NullValues => "are null",
+        Metric::MissingValues => "are missing",
+        Metric::InvalidValues => "are invalid",
+    };
+    let column = match (column, quality.arguments.properties.as_slice()) {
+        (Some(column), []) => column,
+        (None, [name]) => contract.column(name).ok_or_else(|| unknown(name))?,
+        _ => return Err("the rule must stand at a column, or name exactly one".into()),
+    };
+    let expr = count(predicate(metric, column, &quality.arguments)?);
+    Ok(Test::Count { column: column.name.clone(), expr, what })
+}
+
+/// Fills in the placeholders of the standard's text and those of its examples.
+fn with_names(query: &str, contract: &Contract, column: Option<&Column>) -> String {
+    let mut query = query.replace("{object}", &contract.table).replace("${table}", &contract.table);
+    if let Some(column) = column {
+        query = query.replace("{property}", &column.name).replace("${column}", &column.name);
+    }
+    query
+}
+
+/// Returns an argument that a metric would silently ignore.
+fn foreign_argument(metric: Metric, arguments: &Arguments) -> Option<&'static str> {
+    let missing = matches!(metric, Metric::MissingValues | Metric::InvalidValues);
+    let invalid = metric == Metric::InvalidValues;
+    let given = [
+        ("missingValues", !missing && !arguments.missing_values.is_empty()),
+        ("validValues", !invalid && !arguments.valid_values.is_empty()),
+        ("pattern", !invalid && arguments.pattern.is_some()),
+        ("minimum", !invalid && arguments.minimum.is_some()),
+        ("properties", metric == Metric::RowCount && !arguments.properties.is_empty()),
+    ];
+    given.into_iter().find(|(_, foreign)| *foreign).map(|(name, _)| name)
+}
+
+fn duplicates(contract: &Contract, column: Option<&Column>, arguments: &Arguments) -> Result<Test, Reason> {
+    let columns = match (column, arguments.properties.as_slice()) {
+        (Some(column), []) => vec![column.name.clone()],
+        (None, []) => return Err("the rule names no column".into()),
+        (_, names) => names.to_vec(),
+    };
+    match columns.iter().find(|name| contract.column(name).is_none()) {
+        Some(name) => Err(unknown(name)),
+        None => Ok(Test::Duplicates { columns, null_keys: false }),
+    }
+}
+
+fn unknown(column: &str) -> Reason {
+    format!("column `{column}` is not in the contract")
+}
+
+fn required(column: &Column) -> Rule {
+    let expr = predicate(Metric::NullValues, column, &Arguments::default()).map(count);
+    Rule {
+        id: format!("required:{}", column.name),
+        severity: Severity::Error,
+        dimension: "completeness".into(),
+        bound: Bound::no_rows(),
+        test: expr.map(|expr| Test::Count { column: column.name.clone(), expr, what: "are null" }),
+    }
+}
+
+/// Nulls are keys too: a nullable part of a key still tells rows apart, and two rows with equal nulls are the same key.
+fn unique_key(contract: &Contract) -> Option<Rule> {
+    let columns: Vec<String> = contract.key().into_iter().map(str::to_owned).collect();
+    (!columns.is_empty()).then(|| Rule {
+        id: format!("primary-key:{}", columns.join(",")),
+        severity: Severity::Error,
+        dimension: "uniqueness".into(),
+        bound: Bound::no_rows(),
+        test: Ok(Test::Duplicates { columns, null_keys: true }),
+    })
+}
+
+fn reference(contract: &Contract, relationship: &Relationship) -> Rule {
+    let mut percent_max = 0;
+    let mut severity = Severity::default();
+    for property in &relationship.custom_properties {
+        match property {
+            RelationshipProperty::OrphansPercentMax(percent) => percent_max = *percent,
+            RelationshipProperty::Severity(given) => severity = *given,
+        }
+    }
+    let column = relationship.from.rsplit('.').next().unwrap_or_default();
+    let test = match (contract.column(column), relationship.to.split_once('.')) {
+        (None, _) => Err(unknown(column)),
+        (_, None) => Err(format!("`{}` is not table.column", relationship.to)),
+        (Some(_), Some((table, to))) => Ok(Test::Orphans { column: column.to_owned(), table: table.to_owned(), to: to.to_owned() }),
+    };
+    Rule {
+        id: format!("reference:{column}:{}", relationship.to),
+        severity,
+        dimension: "consistency".into(),
+        bound: Bound::AtMost(f64::from(percent_max), "percent".into()),
+        test,
+    }
+}
+
+fn age(contract: &Contract, sla: &SlaProperty, element: &str) -> Rule {
+    let column = element.rsplit('.').next().unwrap_or_default();
+    let unit_name = sla.unit.clone().unwrap_or_default();
+    Rule {
+        id: format!("latency:{column}"),
+        severity: Severity::Error,
+        dimension: "timeliness".into(),
+        bound: Bound::AtMost(sla.value, unit_name.clone()),
+        test: newest(contract, column, unit_name),
+    }
+}
+
+fn newest(contract: &Contract, column: &str, unit_name: String) -> Result<Test, Reason> {
+    if column.is_empty() {
+        return Err("`latency` names no element".into());
+    }
+    let column = contract.column(column).ok_or_else(|| unknown(column))?;
+    if !matches!(column.kind, ColumnType::Date | ColumnType::Timestamp) {
+        return Err(format!("an age needs a date or a timestamp and `{}` is {}", column.name, column.kind));
+    }
+    let unit = match unit_name.to_ascii_lowercase().as_str() {
+        "s" | "second" | "seconds" => Duration::seconds(1),
+        "m" | "min" | "minute" | "minutes" => Duration::minutes(1),
+        "h" | "hour" | "hours" => Duration::hours(1),
+        "d" | "day" | "days" => Duration::days(1),
+        _ => return Err("the unit of `latency` must be s, m, h or d".into()),
+    };
+    Ok(Test::Newest { column: column.name.clone(), kind: column.kind, unit, unit_name })
+}

@@ -1,0 +1,200 @@
+//! Checks a result against its contract before anybody can read it.
+//!
+//! Checked are: columns that are required, the key, and every rule of the contract, as SQL over the result. A reference to a
+//! table that the session does not hold is left to `dq-check`.
+
+use crate::{Built, Session, SqlError};
+use arrow::{
+    array::{Array as _, AsArray as _},
+    compute::cast,
+    datatypes::{DataType, Float64Type},
+};
+use lake_core::{
+    Contract,
+    contract::{
+        layer::RelationshipProperty,
+        odcs::{Metric, Quality, Relationship, Severity, Unit},
+    },
+};
+
+/// Outcome of one rule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// Id of the rule.
+    pub rule: String,
+    /// What a failure means.
+    pub severity: Severity,
+    /// Whether the rule holds.
+    pub passed: bool,
+    /// What was measured.
+    pub measured: f64,
+}
+
+impl Finding {
+    /// Whether the finding forbids a commit.
+    #[must_use]
+    pub fn forbids(&self) -> bool {
+        !self.passed && self.severity == Severity::Error
+    }
+}
+
+/// Checks a result that stands in the session under its table's name.
+///
+/// # Errors
+/// When a rule cannot be run: that is no pass.
+pub async fn audit(session: &Session, contract: &Contract, built: &Built) -> Result<Vec<Finding>, SqlError> {
+    let mut findings = structure(contract, built);
+    let schema = &contract.document.schema[0];
+    let rules: Vec<(Option<&str>, &Quality)> = schema
+        .quality
+        .iter()
+        .map(|rule| (None, rule))
+        .chain(schema.properties.iter().flat_map(|p| p.quality.iter().map(|rule| (Some(p.name.as_str()), rule))))
+        .collect();
+    let counts = rules.iter().filter_map(|(column, rule)| aggregate(*column, rule));
+    let counts: Vec<String> = counts.enumerate().map(|(at, count)| format!(", {count} AS rule{at}")).collect();
+    let mut counted = numbers(session, &format!("SELECT COUNT(*) AS rows{} FROM {}", counts.concat(), contract.table)).await?.into_iter();
+    let rows = counted.next().unwrap_or_default();
+    for (column, rule) in rules {
+        let measured = match (aggregate(column, rule), &rule.query) {
+            (Some(_), _) => counted.next().unwrap_or_default(),
+            (None, Some(query)) => number(session, &rule.id, &query.replace("{object}", &contract.table)).await?,
+            (None, None) => number(session, &rule.id, &duplicates(contract, column, rule)).await?,
+        };
+        let measured = if rule.unit == Unit::Percent { percent(measured, rows) } else { measured };
+        findings.push(Finding { rule: rule.id.clone(), severity: rule.severity, passed: rule.holds(measured), measured });
+    }
+    for relationship in &schema.relationships {
+        if let Some(finding) = reference(session, contract, relationship).await? {
+            findings.push(finding);
+        }
+    }
+    Ok(findings)
+}
+
+/// What the pass over the rows has learned already.
+fn structure(contract: &Contract, built: &Built) -> Vec<Finding> {
+    let finding = |rule: String, broken: u64| Finding { rule, severity: Severity::Error, passed: broken == 0, measured: broken as f64 };
+    let required = contract.columns.iter().filter(|column| column.required || column.key_position.is_some());
+    let mut findings: Vec<Finding> = required
+        .map(|column| finding(format!("{}_required", column.name), built.nulls.get(&column.name).copied().unwrap_or(0)))
+        .collect();
+    findings.push(finding("key_unique".to_owned(), built.repeated_keys));
+    findings
+}
+
+/// A rule that one pass over all rows can count beside others.
+fn aggregate(column: Option<&str>, rule: &Quality) -> Option<String> {
+    let column = column.map(quoted);
+    let broken = match (rule.metric?, column) {
+        (Metric::RowCount, _) => return Some("COUNT(*)".to_owned()),
+        (Metric::NullValues, Some(column)) => format!("{column} IS NULL"),
+        (Metric::MissingValues, Some(column)) => {
+            format!("{column} IS NULL OR {}", one_of(&column, &rule.arguments.missing_values))
+        }
+        (Metric::InvalidValues, Some(column)) => format!("{column} IS NOT NULL AND NOT ({})", valid(&column, rule)),
+        (Metric::DuplicateValues, _) | (_, None) => return None,
+    };
+    Some(format!("COUNT(*) FILTER (WHERE {broken})"))
+}
+
+fn valid(column: &str, rule: &Quality) -> String {
+    let mut conditions = Vec::new();
+    if !rule.arguments.valid_values.is_empty() {
+        conditions.push(one_of(column, &rule.arguments.valid_values));
+    }
+    if let Some(pattern) = &rule.arguments.pattern {
+        conditions.push(format!("regexp_like({column}, {})", literal(&format!("^(?:{pattern})$"))));
+    }
+    if let Some(minimum) = rule.arguments.minimum {
+        conditions.push(format!("{column} >= {minimum}"));
+    }
+    if conditions.is_empty() { "TRUE".to_owned() } else { conditions.join(" AND ") }
+}
+
+fn one_of(column: &str, values: &[String]) -> String {
+    if values.is_empty() {
+        return "FALSE".to_owned();
+    }
+    let values: Vec<String> = values.iter().map(|value| literal(value)).collect();
+    format!("CAST({column} AS VARCHAR) IN ({})", values.join(", "))
+}
+
+/// Rows whose combination of columns stands more than once.
+fn duplicates(contract: &Contract, column: Option<&str>, rule: &Quality) -> String {
+    let columns: Vec<String> = match column {
+        Some(column) if rule.arguments.properties.is_empty() => vec![quoted(column)],
+        _ => rule.arguments.properties.iter().map(|name| quoted(name)).collect(),
+    };
+    let columns = columns.join(", ");
+    format!(
+        "SELECT COALESCE(SUM(times), 0) FROM (SELECT COUNT(*) AS times FROM {} GROUP BY {columns} HAVING COUNT(*) > 1)",
+        contract.table
+    )
+}
+
+async fn reference(session: &Session, contract: &Contract, relationship: &Relationship) -> Result<Option<Finding>, SqlError> {
+    let from = relationship.from.rsplit('.').next().unwrap_or_default();
+    let Some((table, to)) = relationship.to.split_once('.').filter(|(table, _)| session.declares(table)) else {
+        return Ok(None);
+    };
+    let mut allowed = 0;
+    let mut severity = Severity::Error;
+    for property in &relationship.custom_properties {
+        match property {
+            RelationshipProperty::OrphansPercentMax(percent) => allowed = *percent,
+            RelationshipProperty::Severity(given) => severity = *given,
+        }
+    }
+    let rule = format!("{from}_references_{table}");
+    let sql = format!(
+        "SELECT COUNT(*) AS valued, COUNT(*) FILTER (WHERE target.{to} IS NULL) AS orphans FROM {} AS own \
+         LEFT JOIN (SELECT DISTINCT {to} FROM {table}) AS target ON own.{from} = target.{to} WHERE own.{from} IS NOT NULL",
+        contract.table,
+        from = quoted(from),
+        to = quoted(to),
+    );
+    let counted = numbers(session, &sql).await?;
+    let [valued, orphans] = counted.as_slice() else {
+        return Err(SqlError::Proof { statement: rule, problem: "no counts came back".to_owned() });
+    };
+    let measured = percent(*orphans, *valued);
+    Ok(Some(Finding { rule, severity, passed: measured <= f64::from(allowed), measured }))
+}
+
+fn percent(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { 100.0 * part / whole } else { 0.0 }
+}
+
+/// Runs a query of one number.
+async fn number(session: &Session, rule: &str, sql: &str) -> Result<f64, SqlError> {
+    match numbers(session, sql).await?.as_slice() {
+        [number] => Ok(*number),
+        other => Err(SqlError::Proof { statement: format!("rule `{rule}`"), problem: format!("{} columns instead of one number", other.len()) }),
+    }
+}
+
+/// Runs a query of one row of numbers.
+async fn numbers(session: &Session, sql: &str) -> Result<Vec<f64>, SqlError> {
+    let refuse = |problem: String| SqlError::Proof { statement: "a rule".to_owned(), problem };
+    let batches = session.rows(sql).await?;
+    let rows: usize = batches.iter().map(arrow::array::RecordBatch::num_rows).sum();
+    let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0).filter(|_| rows == 1) else {
+        return Err(refuse(format!("{rows} rows instead of one")));
+    };
+    let mut numbers = Vec::new();
+    for column in batch.columns() {
+        let column = cast(column, &DataType::Float64).map_err(|_| refuse("not a number".to_owned()))?;
+        let values = column.as_primitive::<Float64Type>();
+        numbers.push(if values.is_null(0) { return Err(refuse("null instead of a number".to_owned())) } else { values.value(0) });
+    }
+    Ok(numbers)
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

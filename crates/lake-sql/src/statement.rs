@@ -1,0 +1,138 @@
+//! Accepts exactly one query over declared tables, before anything is planned.
+
+use crate::SqlError;
+use deltalake::datafusion::{
+    error::DataFusionError,
+    execution::context::SQLOptions,
+    sql::{
+        parser::{DFParser, Statement},
+        planner::object_name_to_table_reference,
+        sqlparser::{
+            ast::{self, BinaryOperator, Expr, ObjectName, Query, SetExpr, Visit as _, Visitor},
+            dialect::GenericDialect,
+        },
+    },
+};
+use std::{collections::BTreeSet, ops::ControlFlow};
+
+/// Table functions that read nothing.
+const SERIES: [&str; 2] = ["generate_series", "range"];
+
+/// What a plan may hold: a query and nothing else.
+pub(crate) fn options() -> SQLOptions {
+    SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
+}
+
+/// Parses the text and refuses everything but one query over declared tables.
+pub(crate) fn query(sql: &str, declared: &BTreeSet<String>) -> Result<Statement, SqlError> {
+    let parsed = DFParser::parse_sql_with_dialect(sql, &GenericDialect {});
+    let mut statements = parsed.map_err(|error| SqlError::Syntax { problem: syntax(&error) })?;
+    let count = statements.len();
+    let (Some(statement), true) = (statements.pop_front(), count == 1) else {
+        return Err(SqlError::Statement { found: if count == 0 { "empty".into() } else { format!("{count} statements") } });
+    };
+    let query = only_query(&statement)?;
+    let mut reads = Reads::default();
+    if let ControlFlow::Break(refused) = query.visit(&mut reads) {
+        return Err(refused);
+    }
+    for table in reads.tables {
+        // A name that is a step elsewhere in the query and nothing here is left to the planner: it knows no other tables.
+        if !declared.contains(&table) && !reads.steps.contains(&table) && !SERIES.contains(&table.as_str()) {
+            return Err(SqlError::Undeclared { table, declared: listed(declared) });
+        }
+    }
+    Ok(statement)
+}
+
+fn only_query(statement: &Statement) -> Result<&Query, SqlError> {
+    let found = match statement {
+        Statement::Statement(inner) => match inner.as_ref() {
+            ast::Statement::Query(query) => return Ok(query),
+            other => first_word(&other.to_string()),
+        },
+        Statement::CreateExternalTable(_) => "CREATE EXTERNAL TABLE".to_owned(),
+        Statement::CopyTo(_) => "COPY".to_owned(),
+        other => first_word(&other.to_string()),
+    };
+    Err(SqlError::Statement { found })
+}
+
+/// What a query reads, at any depth; breaks at the first part that writes, which a query's text can hold:
+/// `WITH x AS (...) INSERT ...`, `SELECT ... INTO ...`.
+#[derive(Default)]
+struct Reads {
+    tables: BTreeSet<String>,
+    /// Names that `WITH` gives.
+    steps: BTreeSet<String>,
+}
+
+impl Reads {
+    fn name(name: &ObjectName) -> Result<String, SqlError> {
+        let reference = object_name_to_table_reference(name.clone(), true);
+        reference.map(|table| table.to_string()).map_err(|e| SqlError::plan(&e))
+    }
+
+    fn query(&mut self, query: &Query) -> Result<(), SqlError> {
+        for step in query.with.iter().flat_map(|with| &with.cte_tables) {
+            self.steps.insert(Self::name(&ObjectName::from(vec![step.alias.name.clone()]))?);
+        }
+        if query.locks.is_empty() { set_reads(&query.body) } else { Err(SqlError::Statement { found: "SELECT ... FOR UPDATE".into() }) }
+    }
+}
+
+impl Visitor for Reads {
+    type Break = SqlError;
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<SqlError> {
+        self.query(query).map_or_else(ControlFlow::Break, ControlFlow::Continue)
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<SqlError> {
+        match Self::name(relation) {
+            Ok(name) => {
+                self.tables.insert(name);
+                ControlFlow::Continue(())
+            }
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+
+    /// The parser reads `a IS DISTINCT FROM b OR c` as `a IS DISTINCT FROM (b OR c)`, against the standard.
+    fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<SqlError> {
+        let (Expr::IsDistinctFrom(_, right) | Expr::IsNotDistinctFrom(_, right)) = expression else { return ControlFlow::Continue(()) };
+        match right.as_ref() {
+            Expr::BinaryOp { op: BinaryOperator::And | BinaryOperator::Or, .. } => {
+                ControlFlow::Break(SqlError::Syntax { problem: format!("put parentheses around `... IS [NOT] DISTINCT FROM {right}`") })
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+fn set_reads(body: &SetExpr) -> Result<(), SqlError> {
+    match body {
+        SetExpr::Select(select) if select.into.is_some() => Err(SqlError::Statement { found: "SELECT ... INTO".into() }),
+        // A query in parentheses is visited on its own.
+        SetExpr::Select(_) | SetExpr::Values(_) | SetExpr::Query(_) => Ok(()),
+        SetExpr::SetOperation { left, right, .. } => set_reads(left).and_then(|()| set_reads(right)),
+        other => Err(SqlError::Statement { found: first_word(&other.to_string()) }),
+    }
+}
+
+fn first_word(text: &str) -> String {
+    text.split_whitespace().next().unwrap_or_default().to_uppercase()
+}
+
+fn syntax(error: &DataFusionError) -> String {
+    let text = error.strip_backtrace();
+    let first = text.lines().next().unwrap_or_default();
+    first.replace("SQL error: ParserError(\"", "").trim_end_matches("\")").to_owned()
+}
+
+fn listed(declared: &BTreeSet<String>) -> String {
+    if declared.is_empty() {
+        return "no inputs".to_owned();
+    }
+    declared.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

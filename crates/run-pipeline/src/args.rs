@@ -1,0 +1,147 @@
+//! Arguments; the doc comments are the help text.
+
+use lake_core::{RunId, Window, env};
+use lake_edge::{Output, SecretStore};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  run-pipeline check
+  run-pipeline plan --window 2017-12-30 --output json
+  run-pipeline day --window 2017-01-01/2017-12-30
+  run-pipeline day --window 2017-12-30 --jobs 4 --logs logs
+  run-pipeline day --window 2017-12-30 --resume
+
+Exit codes (the worst of all steps):
+  0   done
+  1   a bug
+  2   usage or configuration, among them every problem that `check` finds
+  65  data broke its contract or a gate failed; what is downstream of it was not started
+  75  transient: run the same command again";
+
+/// Run every table's program in the order that the contracts give
+#[derive(Debug, Clone, clap::Parser)]
+#[command(name = "run-pipeline", version, after_help = EXAMPLES)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum Command {
+    /// Check all contracts and every reference between them
+    #[command(after_help = EXAMPLES)]
+    Check(CheckArgs),
+    /// Print the steps that a day would run, in order
+    #[command(after_help = EXAMPLES)]
+    Plan(PlanArgs),
+    /// Run one window through Bronze, Silver and Gold, with a gate between every two
+    #[command(after_help = EXAMPLES)]
+    Day(DayArgs),
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct CheckArgs {
+    /// Directory of the contracts
+    #[arg(long, env = env::LAKE_CONTRACTS, default_value = "contracts")]
+    pub contracts: PathBuf,
+
+    /// What stdout gets; json: every table with its inputs and columns
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct PlanArgs {
+    /// Window in UTC, half-open: a date, or FROM/TO with dates or instants
+    #[arg(long)]
+    pub window: Window,
+
+    /// Directory of the contracts
+    #[arg(long, env = env::LAKE_CONTRACTS, default_value = "contracts")]
+    pub contracts: PathBuf,
+
+    /// What stdout gets
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+}
+
+/// Arguments of `day`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DayArgs {
+    /// Window in UTC, half-open: a date, or FROM/TO with dates or instants
+    #[arg(long)]
+    pub window: Window,
+
+    /// Root of the lake: a directory or s3://bucket/prefix
+    #[arg(long, env = env::LAKE_URI, default_value = ".sluice/lake")]
+    pub lake: String,
+
+    /// Directory of the contracts
+    #[arg(long, env = env::LAKE_CONTRACTS, default_value = "contracts")]
+    pub contracts: PathBuf,
+
+    /// Where secrets come from: file:DIR or env:PREFIX
+    #[arg(long, env = env::LAKE_SECRETS, default_value = "file:.sluice/secrets")]
+    pub secrets: SecretSource,
+
+    /// Directory of the programs; default: beside this executable
+    #[arg(long, value_name = "DIR")]
+    pub programs: Option<PathBuf>,
+
+    /// Directory that gets one log per step
+    #[arg(long, value_name = "DIR", default_value = ".sluice/logs")]
+    pub logs: PathBuf,
+
+    /// Steps that run at the same time; default: the processors, 2 to 4
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub jobs: Option<u8>,
+
+    /// How often a step that ended with 75 is tried again
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=20))]
+    pub retries: u32,
+
+    /// Seconds before the first new try; they double with each
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub retry_seconds: u64,
+
+    /// Seconds after which a step is stopped and counted as transient
+    #[arg(long, default_value_t = 3_600, value_parser = clap::value_parser!(u64).range(1..))]
+    pub step_seconds_max: u64,
+
+    /// Go on under the id of the window's last run; steps that are done answer from the log at once
+    #[arg(long)]
+    pub resume: bool,
+
+    /// Id of the run; made when absent
+    #[arg(long, conflicts_with = "resume")]
+    pub run_id: Option<RunId>,
+
+    /// What stdout gets
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+}
+
+/// Where secrets come from, checked here and handed to the steps as it was given.
+#[derive(Debug, Clone)]
+pub struct SecretSource(String);
+
+impl SecretSource {
+    /// Returns the text as it was given; it names a place, never a secret.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for SecretSource {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse::<SecretStore>().map(|_| Self(text.to_owned()))
+    }
+}

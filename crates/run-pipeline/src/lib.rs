@@ -1,0 +1,62 @@
+//! Runs one window through all tables: every table's program as a process, in the order that the contracts give.
+//!
+//! `check` says whether the contracts hold together, `plan` prints the derived steps, `day` runs them: ingest, gate, silverize,
+//! gate, goldify, gate, each as soon as what it waits for has passed. The version of an input is resolved once and handed to
+//! all that read it. A failed gate stops what is downstream of its table and nothing else.
+//!
+//! What is done stands in the tables' logs: running a window again asks every step, and those that are done say so at once.
+//! Not done here: rows. This program knows the others by name only and never links one.
+
+mod args;
+mod board;
+mod check;
+mod day;
+mod graph;
+mod process;
+mod projection;
+mod report;
+mod resume;
+mod schedule;
+
+pub use args::Args;
+
+use args::{Command, PlanArgs};
+use anyhow::Context as _;
+use lake_core::Exit;
+use lake_edge::{Console, Output};
+use std::{ffi::OsString, process::ExitCode};
+
+const PROGRAM: &str = "run-pipeline";
+
+/// The program's whole `main`.
+pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
+    lake_edge::main_plain(argv, run)
+}
+
+/// Does what the arguments say.
+///
+/// # Errors
+/// With the fault that tells who has to act; steps that fail are no error here but the returned exit.
+pub async fn run(args: Args, console: Console) -> anyhow::Result<Exit> {
+    match args.command {
+        Command::Check(args) => check::run(&args, &console),
+        Command::Plan(args) => plan(&args, &console),
+        Command::Day(args) => day::run(&args, &console).await,
+    }
+}
+
+fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<Exit> {
+    let (contracts, _) = lake_edge::load_contracts(&args.contracts)?;
+    let graph = graph::Graph::of(&contracts)?;
+    if args.output == Output::Json {
+        let json = serde_json::json!({ "schema_version": 1, "window": args.window, "steps": graph.steps });
+        console.line(&serde_json::to_string(&json).context("failed to write the plan")?);
+        return Ok(Exit::Ok);
+    }
+    for (at, step) in graph.steps.iter().enumerate() {
+        let after: Vec<String> = step.after.iter().map(|before| (before + 1).to_string()).collect();
+        let after = if after.is_empty() { String::new() } else { format!("  after {}", after.join(", ")) };
+        console.line(&format!("{:>3}  {}{after}", at + 1, step.name()));
+    }
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,104 @@
+use super::*;
+
+fn field(kind: &str, more: impl FnOnce(&mut Field)) -> FieldPlan {
+    let mut field = Field {
+        name: "f".into(),
+        from: "/f".into(),
+        kind: kind.parse().unwrap(),
+        when: Vec::new(),
+        required: false,
+        required_when: Vec::new(),
+        standards: Vec::new(),
+        allowed: Vec::new(),
+        on_invalid: OnInvalid::Reject,
+    };
+    more(&mut field);
+    let mut kinds = Kinds::default();
+    kinds.add(&["PLACED".into(), "PAID".into()]);
+    let tokens = ["", "null", "n/a", "none", "nan"].map(str::to_owned);
+    FieldPlan::new(&field, &kinds, &NullTokens::new(&tokens), &mut Rules::default())
+}
+
+fn json<'a>(plan: &FieldPlan, raw: &'a str) -> Result<Cell<'a>, Invalid> {
+    plan.read(Value::of_json(Some(raw)))
+}
+
+#[test]
+fn numbers_may_be_text_and_text_may_be_a_number() {
+    let (amount, count, text) = (field("DECIMAL(18,2)", |_| {}), field("BIGINT", |_| {}), field("STRING", |_| {}));
+    for raw in ["12.50", "\"12.50\"", "\" 12.5 \"", "1.25e1"] {
+        assert_eq!(json(&amount, raw), Ok(Cell::Decimal(1250)), "{raw}");
+    }
+    assert_eq!(json(&count, "\"4\""), Ok(Cell::Integer(4)));
+    assert_eq!(json(&count, "-4"), Ok(Cell::Integer(-4)));
+    assert_eq!(json(&text, "1234"), Ok(Cell::Text("1234".into())));
+    assert_eq!(json(&text, "\"a\\u00e9\\n\""), Ok(Cell::Text("aé".into())));
+}
+
+#[test]
+fn what_has_the_wrong_type_is_invalid() {
+    let (amount, count, text) = (field("DECIMAL(18,2)", |_| {}), field("INT", |_| {}), field("STRING", |_| {}));
+    for raw in ["true", "{}", "[1]", "\"12,50\"", "0.125", "10000000000000000", "\"ten\""] {
+        assert_eq!(json(&amount, raw), Err(Invalid), "{raw}");
+    }
+    for raw in ["1.5", "2147483648", "\"0x10\"", "false"] {
+        assert_eq!(json(&count, raw), Err(Invalid), "{raw}");
+    }
+    for raw in ["true", "{}", "[]", "\"\\ud800\""] {
+        assert_eq!(json(&text, raw), Err(Invalid), "{raw}");
+    }
+    assert_eq!(json(&field("TIMESTAMP", |_| {}), "1514635200000"), Err(Invalid));
+    assert_eq!(json(&field("DOUBLE", |_| {}), "\"inf\""), Err(Invalid));
+}
+
+#[test]
+fn null_tokens_are_null_whatever_their_case_and_padding() {
+    let text = field("STRING", |_| {});
+    for raw in ["null", "\"\"", "\"  \"", "\"NULL\"", "\" N/A \"", "\"None\"", "\"nan\""] {
+        assert_eq!(json(&text, raw), Ok(Cell::Null), "{raw}");
+    }
+    assert_eq!(text.read(Value::of_json(None)), Ok(Cell::Null));
+    assert_eq!(json(&text, "\"nano\""), Ok(Cell::Text("nano".into())));
+    assert_eq!(json(&field("DECIMAL(18,2)", |_| {}), "\"n/a\""), Ok(Cell::Null));
+}
+
+#[test]
+fn standards_come_before_the_allowed_list() {
+    let currency = field("STRING", |f| {
+        f.standards = vec![Standard::Upper];
+        f.allowed = vec!["USD".into(), "EUR".into()];
+    });
+    assert_eq!(json(&currency, "\" usd\""), Ok(Cell::Text("USD".into())));
+    assert_eq!(json(&currency, "\"XXX\""), Err(Invalid));
+    let count = field("INT", |f| f.allowed = vec!["1".into()]);
+    assert_eq!((json(&count, "1"), json(&count, "2")), (Ok(Cell::Integer(1)), Err(Invalid)));
+}
+
+#[test]
+fn rules_depend_on_the_kind_of_record() {
+    let (placed, paid) = (1, 2);
+    let judge = |plan: &FieldPlan, raw: &'static str, kind| {
+        let mut rules = Vec::new();
+        let cell = plan.judge(Value::of_json(Some(raw)), kind, &mut rules);
+        (cell, rules.len())
+    };
+    let only_placed = field("INT", |f| (f.when, f.required) = (vec!["PLACED".into()], true));
+    assert_eq!(judge(&only_placed, "\"x\"", paid), (Cell::Null, 0));
+    assert_eq!(judge(&only_placed, "\"x\"", placed), (Cell::Null, 1));
+    assert_eq!(judge(&only_placed, "null", placed), (Cell::Null, 1));
+    let quiet = field("INT", |f| (f.required_when, f.on_invalid) = (vec!["PLACED".into()], OnInvalid::Null));
+    assert_eq!(judge(&quiet, "{}", paid), (Cell::Null, 0));
+    assert_eq!(judge(&quiet, "{}", placed), (Cell::Null, 1));
+    assert!(!quiet.envelope && !only_placed.envelope && field("INT", |_| {}).envelope);
+}
+
+#[test]
+fn columnar_values_are_read_by_the_same_rules() {
+    assert_eq!(field("STRING", |_| {}).read(Value::Unscaled(90_000_000_001, 0)), Ok(Cell::Text("90000000001".into())));
+    assert_eq!(field("DECIMAL(18,2)", |_| {}).read(Value::Unscaled(12_500, 3)), Ok(Cell::Decimal(1250)));
+    assert_eq!(field("DECIMAL(18,2)", |_| {}).read(Value::Unscaled(12_505, 3)), Err(Invalid));
+    assert_eq!(field("DECIMAL(18,2)", |_| {}).read(Value::Double(0.1)), Ok(Cell::Decimal(10)));
+    assert_eq!(field("INT", |_| {}).read(Value::Unscaled(7, 0)), Ok(Cell::Integer(7)));
+    assert_eq!(field("TIMESTAMP", |_| {}).read(Value::Date(1)), Ok(Cell::Instant(86_400_000_000)));
+    assert_eq!(field("STRING", |_| {}).read(Value::Boolean(true)), Err(Invalid));
+}

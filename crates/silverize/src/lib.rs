@@ -1,0 +1,44 @@
+//! Brings a Silver table up to date: Bronze rows become typed, standard, deduplicated and complete.
+//!
+//! What the contract declares is prepared once (`decode`, `route`, `upsert::shape`); nothing here knows an order from a customer.
+//! A run plans which input versions are new (`plan`), reads and decodes them on threads of their own (`source`, `decode`), merges
+//! them chunk by chunk into the table's files (`upsert`), commits what is left over (`quarantine`) and then the data with its
+//! progress. Running it again changes nothing: the log knows which versions are in.
+//!
+//! Not done here: reading sources, checking whole tables (`dq-check`), bringing left-over rows back (`replay`).
+
+mod args;
+mod decode;
+mod fault;
+mod leftover;
+mod plan;
+mod quarantine;
+mod route;
+mod run;
+mod source;
+#[cfg(test)]
+mod testing;
+mod upsert;
+mod version;
+
+pub use args::Args;
+
+use lake_core::Summary;
+use lake_edge::{Attach as _, Edge};
+use lake_table::{Table, TableSpec};
+use std::{ffi::OsString, process::ExitCode};
+
+/// Runs the program with its arguments.
+pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
+    lake_edge::main(argv, "silverize", env!("CARGO_PKG_VERSION"), run)
+}
+
+/// Consumes what is new in the inputs of a Silver table and reports what became of every row.
+///
+/// # Errors
+/// See the exit codes in the help.
+pub async fn run(_args: Args, edge: Edge) -> anyhow::Result<Summary> {
+    let job = run::Job::new(&edge)?;
+    let mut table = Table::open_or_create(&edge.lake, &TableSpec::of(&edge.contract)).await.attach()?;
+    table.commit(async |table| job.attempt(table).await).await
+}

@@ -1,0 +1,137 @@
+//! What a run has to do: which versions of its inputs it consumes.
+//!
+//! Progress is the table's own: the application is the input's Delta id, the version the last one whose rows are in. It moves
+//! to the last version that *brought rows*, so that tables that read the same input agree whenever they hold the same rows.
+
+use crate::fault;
+use lake_core::{
+    Contract, Fault,
+    contract::{ContractSet, Silver, layer::SilverKind},
+};
+use lake_edge::Attach as _;
+use lake_quality::verdict;
+use lake_table::{Lake, SliceFile, Table, TableSpec};
+use std::collections::{BTreeMap, HashSet};
+
+/// What a run is told about its inputs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    /// Where the tables are.
+    pub(crate) lake: &'a Lake,
+    /// All contracts.
+    pub(crate) contracts: &'a ContractSet,
+    /// Versions that the caller fixed.
+    pub(crate) inputs: &'a BTreeMap<String, i64>,
+    /// Rebuild the table.
+    pub(crate) full_refresh: bool,
+}
+
+/// One input of a run.
+#[derive(Debug)]
+pub(crate) struct Input {
+    /// Number of the input in the contract.
+    pub(crate) number: usize,
+    /// The input table, at the newest version.
+    pub(crate) table: Table,
+    /// Version that the table has consumed; none for a rebuild.
+    pub(crate) consumed: Option<i64>,
+    /// Version to consume.
+    pub(crate) target: i64,
+    /// Files that the run reads, in the order of their versions.
+    pub(crate) files: Vec<SliceFile>,
+    /// Files that earlier runs have read; only for tables that need them again.
+    pub(crate) earlier: Vec<SliceFile>,
+    /// The newest ingest date, in days since 1970.
+    pub(crate) newest_date: Option<i32>,
+}
+
+impl Input {
+    /// Application id of the progress.
+    pub(crate) fn application(&self) -> &str {
+        self.table.id()
+    }
+
+    /// Last version that brings rows; none when nothing does.
+    pub(crate) fn advanced(&self) -> Option<i64> {
+        self.files.iter().map(|file| file.version).max()
+    }
+}
+
+/// Plans the run of a table at its snapshot; inputs whose table is not there yet are left out.
+pub(crate) async fn inputs(ask: Ask<'_>, contract: &Contract, silver: &Silver, table: &Table) -> anyhow::Result<Vec<Input>> {
+    if let Some(unknown) = ask.inputs.keys().find(|name| silver.inputs.iter().all(|input| input.table != **name)) {
+        let error = anyhow::anyhow!("failed to use --input {unknown}: it is no input of {}", contract.table);
+        return Err(error.context(Fault::Config));
+    }
+    let mut inputs = Vec::new();
+    for (number, input) in silver.inputs.iter().enumerate() {
+        let source = ask.contracts.table(&input.table).attach()?;
+        let Some(found) = Table::open(ask.lake, &TableSpec::of(source)).await.attach()? else {
+            if ask.inputs.contains_key(&input.table) {
+                return Err(fault::data(format_args!("read `{}`: the table is not there", input.table)));
+            }
+            continue;
+        };
+        let target = target(ask, source, &found).await?;
+        let recalls = matches!(silver.kind, SilverKind::FxRates | SilverKind::FxRevisions);
+        inputs.push(plan(ask, number, found, target, (table, recalls)).await?);
+    }
+    Ok(inputs)
+}
+
+async fn plan(ask: Ask<'_>, number: usize, input: Table, target: i64, of: (&Table, bool)) -> anyhow::Result<Input> {
+    let (table, recalls) = of;
+    let name = input.spec().name.clone();
+    if target > input.version() {
+        return Err(fault::data(format_args!("read version {target} of `{name}`: the newest is {}", input.version())));
+    }
+    let progress = table.txn(input.id()).await.attach()?;
+    let consumed = progress.filter(|_| !ask.full_refresh);
+    let newest_date = newest_date(&input, target, ask).await?;
+    if consumed.is_some_and(|consumed| consumed >= target) {
+        return Ok(Input { number, table: input, consumed, target, files: Vec::new(), earlier: Vec::new(), newest_date });
+    }
+    let slice = input.slice(consumed, target).await.attach()?;
+    if slice.removes_rows && !ask.full_refresh {
+        let since = consumed.map_or_else(|| "its first version".to_owned(), |version| format!("version {version}"));
+        return Err(fault::data(format_args!("consume `{name}`: it has removed rows since {since}; run --full-refresh")));
+    }
+    let files = if ask.full_refresh { live(&input, target, ask, slice.files).await? } else { slice.files };
+    let earlier = match consumed {
+        Some(consumed) if recalls => live(&input, target, ask, input.slice(None, consumed).await.attach()?.files).await?,
+        _ => Vec::new(),
+    };
+    Ok(Input { number, table: input, consumed, target, files, earlier, newest_date })
+}
+
+/// The version to consume: the caller's, else the newest that has passed, else the newest.
+async fn target(ask: Ask<'_>, source: &Contract, table: &Table) -> anyhow::Result<i64> {
+    if let Some(version) = ask.inputs.get(&source.table) {
+        return Ok(*version);
+    }
+    let Some(verdicts) = Table::open(ask.lake, &verdict::spec()).await.attach()? else { return Ok(table.version()) };
+    let known = verdict::read(&verdicts, &source.table).await.attach()?;
+    verdict::newest_passed(&known, &source.hash)
+        .ok_or_else(|| fault::data(format_args!("read `{0}`: no version of it has passed; run dq-check {0}", source.table)))
+}
+
+/// Those of some files that still hold rows at a version.
+async fn live(input: &Table, target: i64, ask: Ask<'_>, files: Vec<SliceFile>) -> anyhow::Result<Vec<SliceFile>> {
+    let at_target = at(input, target, ask).await?;
+    let live: HashSet<&str> = at_target.as_ref().unwrap_or(input).files().iter().map(|file| file.path.as_str()).collect();
+    Ok(files.into_iter().filter(|file| live.contains(file.file.path.as_str())).collect())
+}
+
+async fn newest_date(input: &Table, target: i64, ask: Ask<'_>) -> anyhow::Result<Option<i32>> {
+    let at_target = at(input, target, ask).await?;
+    let dates = at_target.as_ref().unwrap_or(input).files().iter().filter_map(|file| file.partition_value("_ingest_date"));
+    Ok(dates.filter_map(crate::decode::time::date).max())
+}
+
+/// The input at an older version; `None` when that is the one at hand.
+async fn at(input: &Table, target: i64, ask: Ask<'_>) -> anyhow::Result<Option<Table>> {
+    if input.version() == target {
+        return Ok(None);
+    }
+    Table::open_at(ask.lake, input.spec(), target).await.attach().map(Some)
+}

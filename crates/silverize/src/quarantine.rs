@@ -1,0 +1,225 @@
+//! Keeps rows that do not reach the table, in a table of their own that is committed before the data.
+//!
+//! Its progress may be ahead of the data's when a run stopped between the two commits. Then the rows above the data's progress
+//! are of no run, and the next commit removes them in the same step in which it adds its own: none is lost or doubled.
+
+use crate::{
+    leftover::{Leftover, Reason},
+    plan::Input,
+};
+use anyhow::Context as _;
+use arrow::{
+    array::{Array as _, ArrayRef, AsArray as _, BinaryArray, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray},
+    compute::filter_record_batch,
+    datatypes::Int64Type,
+};
+use futures::TryStreamExt as _;
+use lake_core::{Contract, Ledger, Summary};
+use lake_edge::Attach as _;
+use lake_table::{
+    Batch, DataFile, DataWriter, Lake, NewFile, Plan, Proposal, Table, TableSpec,
+    columns::{constant_string, constant_timestamp},
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Rows that wait before they are written.
+const BATCH_ROWS: usize = 8_192;
+
+/// What every left-over row says of the run that left it.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    /// Names of the inputs, by number.
+    pub(crate) inputs: Vec<String>,
+    /// `id@version` of the contract.
+    pub(crate) contract: String,
+    /// Hash of the contract.
+    pub(crate) contract_hash: String,
+    /// The run.
+    pub(crate) stamp: crate::upsert::Stamp,
+}
+
+/// Progress of the data that the leftovers belong to.
+#[derive(Debug, Clone)]
+pub(crate) struct Progress {
+    /// Application of the input.
+    application: String,
+    /// Name of the input.
+    table: String,
+    /// What the data has consumed; -1 for nothing.
+    data: i64,
+    /// What it will have consumed.
+    next: Option<i64>,
+}
+
+impl Progress {
+    /// The progress of an input in this run.
+    pub(crate) fn of(input: &Input) -> Self {
+        Self {
+            application: input.application().to_owned(),
+            table: input.table.spec().name.clone(),
+            data: input.consumed.unwrap_or(-1),
+            next: input.advanced(),
+        }
+    }
+}
+
+/// The leftovers of one reason.
+#[derive(Debug)]
+pub(crate) struct Leftovers {
+    reason: Reason,
+    spec: TableSpec,
+    lake: Lake,
+    context: Context,
+    waiting: Vec<Leftover>,
+    writer: Option<DataWriter>,
+    /// By input: rows taken.
+    pub(crate) taken: Vec<u64>,
+}
+
+impl Leftovers {
+    /// Starts with none.
+    pub(crate) fn new(reason: Reason, contract: &Contract, lake: &Lake, context: Context) -> Self {
+        let spec = match reason {
+            Reason::Quarantined => TableSpec::quarantine(contract),
+            Reason::Held => TableSpec::held(contract),
+        };
+        let taken = vec![0; context.inputs.len()];
+        Self { reason, spec, lake: lake.clone(), context, waiting: Vec::new(), writer: None, taken }
+    }
+
+    /// Takes rows; those of another reason are not its.
+    pub(crate) async fn take(&mut self, leftovers: &[Leftover]) -> anyhow::Result<()> {
+        let own: Vec<Leftover> = leftovers.iter().filter(|left| left.reason == self.reason).cloned().collect();
+        let own = lake_core::operator!("silver.leftover", own);
+        for left in own {
+            self.taken[left.input] += 1;
+            self.waiting.push(left);
+        }
+        if self.waiting.len() >= BATCH_ROWS { self.write().await } else { Ok(()) }
+    }
+
+    async fn write(&mut self) -> anyhow::Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        let batch = self.batch(&waiting)?;
+        let batch = lake_core::operator!("silver.leftover_write", Batch(batch)).0;
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            None => self.writer.insert(Table::open_or_create(&self.lake, &self.spec).await.attach()?.writer()),
+        };
+        writer.write(&batch).await.attach()
+    }
+
+    fn batch(&self, rows: &[Leftover]) -> anyhow::Result<RecordBatch> {
+        let texts = |text: fn(&Leftover) -> &str| Arc::new(StringArray::from_iter_values(rows.iter().map(text))) as ArrayRef;
+        let inputs = rows.iter().map(|row| self.context.inputs.get(row.input).map(String::as_str));
+        let columns = self.spec.schema.fields().iter().map(|field| {
+            Ok(match field.name().as_str() {
+                "_input_table" => Arc::new(StringArray::from_iter(inputs.clone())) as ArrayRef,
+                "_input_version" => Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.version))),
+                "_contract" => constant_string(&self.context.contract, rows.len()),
+                "_contract_hash" => constant_string(&self.context.contract_hash, rows.len()),
+                "_position" => texts(|row| &row.position),
+                "_line" => Arc::new(Int32Array::from_iter(rows.iter().map(|row| row.line))),
+                "_rules" => texts(|row| &row.rules),
+                "_payload" => Arc::new(BinaryArray::from_iter(rows.iter().map(|row| row.payload.as_deref()))),
+                "_ingest_date" => Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| row.ingest_date))),
+                "_run_id" => constant_string(&self.context.stamp.run_id, rows.len()),
+                "_ingested_at" => constant_timestamp(self.context.stamp.ingested_at, rows.len()),
+                other => anyhow::bail!("column `{other}` is none of a table of leftovers"),
+            })
+        });
+        Ok(RecordBatch::try_new(self.spec.schema.clone(), columns.collect::<anyhow::Result<_>>()?)?)
+    }
+
+    /// Commits the rows; for a rebuild in place of all that are there. Nothing to add or to remove: no commit, no table.
+    pub(crate) async fn commit(mut self, progress: &[Progress], rebuild: bool, summary: Summary) -> anyhow::Result<()> {
+        self.write().await?;
+        let come = match self.writer.take() {
+            Some(writer) => writer.finish().await.attach().context("failed to write leftovers")?,
+            None => Vec::new(),
+        };
+        let Some(mut table) = Table::open(&self.lake, &self.spec).await.attach()? else { return Ok(()) };
+        let added: u64 = self.taken.iter().sum();
+        let summary = Summary {
+            table: self.spec.name.clone(),
+            ledger: Ledger { read: added, accepted: added, ..Ledger::default() },
+            facts: BTreeMap::new(),
+            ..summary
+        };
+        let plan = async |table: &Table| proposal(table, &come, added, (progress, rebuild), &summary).await;
+        table.commit(plan).await.map(|_| ())
+    }
+}
+
+async fn proposal(table: &Table, come: &[NewFile], added: u64, of: (&[Progress], bool), summary: &Summary) -> anyhow::Result<Plan> {
+    let (progress, rebuild) = of;
+    let mut txns = Vec::new();
+    let mut ahead = Vec::new();
+    for input in progress {
+        let own = table.txn(&input.application).await.attach()?.unwrap_or(-1);
+        if own > input.data {
+            ahead.push(input);
+        }
+        txns.extend(input.next.filter(|next| *next > own).map(|next| (input.application.clone(), next)));
+    }
+    let mut add = come.to_vec();
+    let (remove, removed) = if rebuild {
+        (table.files().to_vec(), table.rows())
+    } else {
+        let cut = without(table, &ahead).await?;
+        add.extend(cut.kept);
+        (cut.files, cut.removed)
+    };
+    if add.is_empty() && remove.is_empty() {
+        return Ok(Plan::Done(summary.clone()));
+    }
+    Ok(Plan::Commit(Proposal { add, remove, txns, inserted: added, removed, summary: summary.clone() }))
+}
+
+/// Files that hold rows above the data's progress, and the other rows of those files, written again.
+#[derive(Debug, Default)]
+struct Cut {
+    files: Vec<DataFile>,
+    kept: Vec<NewFile>,
+    removed: u64,
+}
+
+async fn without(table: &Table, ahead: &[&Progress]) -> anyhow::Result<Cut> {
+    let mut cut = Cut::default();
+    let Some(lowest) = ahead.iter().map(|input| input.data).min() else { return Ok(cut) };
+    for file in table.files() {
+        if file.maximum("_input_version").and_then(serde_json::Value::as_i64).is_some_and(|highest| highest <= lowest) {
+            continue;
+        }
+        let batches: Vec<RecordBatch> = table.scan(vec![file.clone()], None).try_collect().await.attach()?;
+        let mut stay = Vec::new();
+        let mut gone = 0;
+        for batch in batches {
+            let mask = below(&batch, ahead)?;
+            gone += mask.false_count() as u64;
+            stay.push(filter_record_batch(&batch, &mask)?);
+        }
+        if gone == 0 {
+            continue;
+        }
+        let mut writer = table.writer();
+        for batch in &stay {
+            writer.write(batch).await.attach()?;
+        }
+        cut.kept.extend(writer.finish().await.attach()?);
+        cut.files.push(file.clone());
+        cut.removed += gone;
+    }
+    Ok(cut)
+}
+
+/// Which rows are not above the progress of their input.
+fn below(batch: &RecordBatch, ahead: &[&Progress]) -> anyhow::Result<BooleanArray> {
+    let inputs = batch.column_by_name("_input_table").and_then(|c| c.as_string_opt::<i32>()).context("`_input_table` is missing")?;
+    let versions = batch.column_by_name("_input_version").and_then(|c| c.as_primitive_opt::<Int64Type>()).context("`_input_version` is missing")?;
+    let above = |row: usize| ahead.iter().any(|input| inputs.is_valid(row) && inputs.value(row) == input.table && versions.value(row) > input.data);
+    Ok((0..batch.num_rows()).map(|row| Some(!above(row))).collect())
+}

@@ -1,0 +1,256 @@
+//! Who wins: pure, on the rows of a chunk and the stored rows of the same keys.
+//!
+//! Within a column group rows are applied in the order of their versions. One that equals what stands there (the same event, or
+//! the same content at the same time) is a duplicate; a lower version is superseded; any other is accepted and replaces the
+//! group as a whole. The rank only rises. What becomes of a table so does not depend on how its rows are cut into chunks.
+
+use super::{
+    incoming::{Incoming, Update},
+    keys::{KeyCodec, KeyIndex, Slot},
+    shape::Shape,
+    stored::{Stored, StoredRow},
+};
+use crate::version;
+use arrow::{
+    array::{Array as _, AsArray as _},
+    datatypes::TimestampMicrosecondType,
+};
+use lake_core::Ledger;
+
+/// Where the content of a column group comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Winner {
+    /// Nowhere: its columns are null.
+    None,
+    /// The table.
+    Stored(StoredRow),
+    /// The chunk.
+    Update(Update),
+}
+
+/// What a chunk does to the table.
+#[derive(Debug)]
+pub(crate) struct Merged {
+    /// The chunk.
+    pub(crate) incoming: Incoming,
+    /// Rows of the table.
+    pub(crate) stored: Stored,
+    /// Keys.
+    pub(crate) index: KeyIndex,
+    /// By slot: the row of the table that has the key.
+    pub(crate) row: Vec<Option<StoredRow>>,
+    /// By slot, then group.
+    pub(crate) winners: Vec<Winner>,
+    /// By slot: the rank, from 1.
+    pub(crate) ranks: Vec<u8>,
+    /// By slot, of a history: until when the row was true.
+    pub(crate) valid_to: Vec<Option<i64>>,
+    /// Slots whose row changes or is new, in the order of their keys.
+    pub(crate) changed: Vec<Slot>,
+    /// By input: accepted, duplicate and superseded rows.
+    pub(crate) ledgers: Vec<Ledger>,
+}
+
+/// What is merged.
+#[derive(Debug)]
+pub(crate) struct Sides {
+    /// The chunk.
+    pub(crate) incoming: Incoming,
+    /// Rows of the table.
+    pub(crate) stored: Stored,
+    /// Keys of the chunk.
+    pub(crate) index: KeyIndex,
+}
+
+impl Merged {
+    /// Merges a chunk with the stored rows of its keys; for a history, of all that its things ever had.
+    pub(crate) fn new(shape: &Shape, codec: &KeyCodec, sides: Sides, inputs: usize) -> anyhow::Result<Self> {
+        let Sides { incoming, stored, mut index } = sides;
+        let row = rows_by_slot(codec, &stored, &mut index)?;
+        let slots = index.len();
+        let ranks = row.iter().map(|row| row.map_or(0, |row| stored.rank(row))).collect();
+        let winners = row.iter().flat_map(|row| vec![row.map_or(Winner::None, Winner::Stored); shape.groups]).collect();
+        let mut merged = Self {
+            incoming,
+            stored,
+            index,
+            row,
+            winners,
+            ranks,
+            valid_to: Vec::new(),
+            changed: Vec::new(),
+            ledgers: vec![Ledger::default(); inputs],
+        };
+        let mut changed = vec![false; slots];
+        merged.apply(shape, &mut changed);
+        if shape.history() {
+            merged.open_and_close(shape, &mut changed)?;
+        }
+        let slots = (0..).zip(&changed).filter_map(|(slot, changed)| changed.then_some(slot)).collect();
+        merged.changed = merged.index.sorted(slots);
+        Ok(merged)
+    }
+
+    /// Applies all rows, each group of each key by itself. Most keys meet one row: nothing is sorted for those.
+    fn apply(&mut self, shape: &Shape, changed: &mut [bool]) {
+        let Lists { head, next } = Lists::of(&self.incoming, self.winners.len(), shape.groups);
+        let mut list = Vec::new();
+        for (place, head) in head.into_iter().enumerate() {
+            let mut update = head;
+            list.clear();
+            while let Some(at) = update {
+                list.push(at);
+                update = next[at as usize];
+            }
+            // The list runs backwards; equal versions keep the order in which they came.
+            if list.len() > 1 {
+                list.reverse();
+                list.sort_by(|a, b| self.incoming.version(*a).cmp(self.incoming.version(*b)));
+            }
+            for update in &list {
+                self.apply_one(shape, *update, place, changed);
+            }
+        }
+    }
+
+    fn apply_one(&mut self, shape: &Shape, update: Update, place: usize, changed: &mut [bool]) {
+        let (slot, group) = (place / shape.groups, place % shape.groups);
+        let ledger_of = self.incoming.part(update).input;
+        if self.equal(shape, update, self.winners[place], group) {
+            self.ledgers[ledger_of].duplicate += 1;
+            return;
+        }
+        let wins = self.version(self.winners[place], group).is_none_or(|standing| self.incoming.version(update) > standing);
+        let rank = self.incoming.rank(update);
+        if wins {
+            self.winners[place] = Winner::Update(update);
+        }
+        if wins || rank > self.ranks[slot] {
+            self.ranks[slot] = self.ranks[slot].max(rank);
+            changed[slot] = true;
+            self.ledgers[ledger_of].accepted += 1;
+        } else {
+            self.ledgers[ledger_of].superseded += 1;
+        }
+    }
+
+    fn version(&self, winner: Winner, group: usize) -> Option<&str> {
+        match winner {
+            Winner::None => None,
+            Winner::Stored(row) => self.stored.version(row, group),
+            Winner::Update(update) => Some(self.incoming.version(update)),
+        }
+    }
+
+    /// The same event, or the same content at the same time.
+    fn equal(&self, shape: &Shape, update: Update, standing: Winner, group: usize) -> bool {
+        let Some(other) = self.version(standing, group) else { return false };
+        let own = self.incoming.version(update);
+        if version::identity(own).is_some_and(|id| version::identity(other) == Some(id)) {
+            return true;
+        }
+        version::time(own) == version::time(other) && shape.content[group].iter().all(|name| self.same_value(name, update, standing))
+    }
+
+    /// Columns that a route does not name are null.
+    fn same_value(&self, name: &str, update: Update, standing: Winner) -> bool {
+        let own = self.incoming.at(update);
+        let own = self.incoming.parts[own.0].batch.column_by_name(name).map(|column| column.slice(own.1, 1));
+        let other = match standing {
+            Winner::None => None,
+            Winner::Stored(row) => {
+                let (batch, row) = self.stored.at(row);
+                self.stored.batches[batch].column_by_name(name).map(|column| column.slice(row, 1))
+            }
+            Winner::Update(update) => {
+                let (part, row) = self.incoming.at(update);
+                self.incoming.parts[part].batch.column_by_name(name).map(|column| column.slice(row, 1))
+            }
+        };
+        match (own.filter(|value| value.null_count() == 0), other.filter(|value| value.null_count() == 0)) {
+            (None, None) => true,
+            (Some(own), Some(other)) => own.as_ref() == other.as_ref(),
+            _ => false,
+        }
+    }
+
+    /// Gives each change of a thing its end: the next change. A row whose end moves is changed, too.
+    fn open_and_close(&mut self, shape: &Shape, changed: &mut [bool]) -> anyhow::Result<()> {
+        let Some(time) = shape.key.last() else { return Ok(()) };
+        let all = self.index.sorted((0..).take(self.index.len()).collect());
+        let mut valid_to = vec![None; all.len()];
+        let things: Vec<Thing<'_>> = all.iter().map(|slot| self.thing(*slot, shape)).collect::<anyhow::Result<_>>()?;
+        for (at, slot) in all.iter().enumerate() {
+            let next = things.get(at + 1).filter(|next| next.key == things[at].key);
+            let end = next.map(|next| self.instant(next.slot, time)).transpose()?.flatten();
+            valid_to[*slot as usize] = end;
+        }
+        self.valid_to = valid_to;
+        for (slot, row) in self.row.iter().enumerate() {
+            if let Some(row) = row {
+                let (batch, at) = self.stored.at(*row);
+                let ends = self.stored.batches[batch].column_by_name("valid_to").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+                let end = ends.filter(|ends| ends.is_valid(at)).map(|ends| ends.value(at));
+                changed[slot] |= end != self.valid_to[slot];
+            }
+        }
+        Ok(())
+    }
+
+    /// The key of a slot without its last column, as bytes.
+    fn thing(&self, slot: Slot, shape: &Shape) -> anyhow::Result<Thing<'_>> {
+        let key = self.index.key(slot);
+        // The encoding of a timestamp is a byte for null and eight for the value, at the end of the key.
+        let end = key.len().checked_sub(9).ok_or_else(|| anyhow::anyhow!("the last key column `{}` is no timestamp", shape.key[shape.thing]))?;
+        Ok(Thing { slot, key: &key[..end] })
+    }
+
+    /// The instant in a key column of a slot.
+    fn instant(&self, slot: Slot, column: &str) -> anyhow::Result<Option<i64>> {
+        let (source, row) = self.index.origin(slot);
+        let batch = match self.incoming.parts.get(source) {
+            Some(part) => &part.batch,
+            None => &self.stored.batches[source - self.incoming.parts.len()],
+        };
+        let found = batch.column_by_name(column).and_then(|found| found.as_primitive_opt::<TimestampMicrosecondType>());
+        let found = found.ok_or_else(|| anyhow::anyhow!("key column `{column}` is no timestamp"))?;
+        Ok(found.is_valid(row).then(|| found.value(row)))
+    }
+}
+
+struct Thing<'a> {
+    slot: Slot,
+    key: &'a [u8],
+}
+
+/// Finds the slot of every stored row; keys that only the table has get new ones.
+fn rows_by_slot(codec: &KeyCodec, stored: &Stored, index: &mut KeyIndex) -> anyhow::Result<Vec<Option<StoredRow>>> {
+    let mut slots = Vec::with_capacity(stored.len());
+    for batch in &stored.batches {
+        slots.extend(index.add(codec.rows(batch)?));
+    }
+    let mut row = vec![None; index.len()];
+    for (stored, slot) in (0..).zip(slots) {
+        if row[slot as usize].replace(stored).is_some() {
+            return Err(crate::fault::data("read the table: a key stands in it twice"));
+        }
+    }
+    Ok(row)
+}
+
+/// Updates of each (slot, group) as linked lists.
+struct Lists {
+    head: Vec<Option<Update>>,
+    next: Vec<Option<Update>>,
+}
+
+impl Lists {
+    fn of(incoming: &Incoming, places: usize, groups: usize) -> Self {
+        let mut lists = Self { head: vec![None; places], next: vec![None; incoming.len()] };
+        for (update, slot) in (0..).zip(&incoming.slots) {
+            let place = *slot as usize * groups + incoming.part(update).group;
+            lists.next[update as usize] = lists.head[place].replace(update);
+        }
+        lists
+    }
+}
