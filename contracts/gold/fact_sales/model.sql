@@ -174,6 +174,7 @@ entries AS (
     FROM applied_returns
     WHERE is_closed OR is_exceeding
 )
+-- What stands on the left of a join is held in memory: products and orders, not the lines.
 SELECT
     e.order_id,
     e.line_number,
@@ -203,9 +204,8 @@ SELECT
     CASE WHEN e.movement = 'sale' THEN 'silver_order_items' ELSE 'silver_order_movements' END AS _input_table,
     e.event_id AS _position,
     e.line_number AS _line
-FROM entries e
-JOIN orders o ON o.order_id = e.order_id
-LEFT JOIN gold_dim_products p
+FROM gold_dim_products p
+RIGHT JOIN (orders o JOIN entries e ON e.order_id = o.order_id)
     ON p.product_id = e.product_id
     AND p.valid_from <= o.business_date
     AND (p.valid_to IS NULL OR o.business_date < p.valid_to)

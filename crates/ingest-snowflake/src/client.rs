@@ -6,8 +6,11 @@ use adbc_core::{
     error::Status,
     options::{AdbcVersion, OptionDatabase, OptionValue},
 };
-use adbc_driver_manager::{ManagedConnection, ManagedDriver};
-use arrow::array::RecordBatchReader;
+use adbc_driver_manager::{ManagedConnection, ManagedDriver, ManagedStatement};
+use arrow::{
+    array::{RecordBatch, RecordBatchReader},
+    error::ArrowError,
+};
 use lake_core::{Fault, Secret, contract::bronze::SnowflakeSource, fault::Faulty};
 use std::{path::PathBuf, time::Duration};
 use url::Url;
@@ -140,12 +143,26 @@ impl Client {
     }
 
     /// Runs a query and returns its batches as a stream.
-    pub(crate) fn query(&mut self, sql: &str) -> Result<Box<dyn RecordBatchReader + Send>, ClientError> {
+    pub(crate) fn query(&mut self, sql: &str) -> Result<Answer, ClientError> {
         let failed = |error| failed("run a query", "", error);
         let mut statement = self.connection.new_statement().map_err(failed)?;
         statement.set_sql_query(sql).map_err(failed)?;
         let reader = statement.execute().map_err(failed)?;
-        Ok(reader)
+        Ok(Answer { reader, _statement: statement })
+    }
+}
+
+/// The batches of an answer. The driver cancels an answer whose statement is closed, so the two live together.
+pub(crate) struct Answer {
+    reader: Box<dyn RecordBatchReader + Send>,
+    _statement: ManagedStatement,
+}
+
+impl Iterator for Answer {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.reader.next()
     }
 }
 

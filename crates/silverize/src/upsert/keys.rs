@@ -1,8 +1,8 @@
 //! Keys as bytes that sort, and a map from key to slot.
 
 use arrow::{
-    array::{ArrayRef, RecordBatch},
-    datatypes::SchemaRef,
+    array::{ArrayRef, RecordBatch, new_null_array},
+    datatypes::{DataType, SchemaRef},
     row::{RowConverter, Rows, SortField},
 };
 use std::{
@@ -18,16 +18,18 @@ pub(crate) type Slot = u32;
 pub(crate) struct KeyCodec {
     converter: RowConverter,
     names: Vec<String>,
+    kinds: Vec<DataType>,
 }
 
 impl KeyCodec {
     /// A codec for some columns of a schema.
     pub(crate) fn new(schema: &SchemaRef, names: &[String]) -> anyhow::Result<Self> {
-        let mut fields = Vec::with_capacity(names.len());
+        let mut kinds = Vec::with_capacity(names.len());
         for name in names {
-            fields.push(SortField::new(schema.field_with_name(name)?.data_type().clone()));
+            kinds.push(schema.field_with_name(name)?.data_type().clone());
         }
-        Ok(Self { converter: RowConverter::new(fields)?, names: names.to_vec() })
+        let fields = kinds.iter().cloned().map(SortField::new).collect();
+        Ok(Self { converter: RowConverter::new(fields)?, names: names.to_vec(), kinds })
     }
 
     /// The columns.
@@ -35,12 +37,13 @@ impl KeyCodec {
         &self.names
     }
 
-    /// Returns the keys of a batch that has the columns.
+    /// Returns the keys of a batch. A column that the batch does not have is null in every row: a movement of a whole order
+    /// has no line.
     pub(crate) fn rows(&self, batch: &RecordBatch) -> anyhow::Result<Rows> {
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.names.len());
-        for name in &self.names {
-            let column = batch.column_by_name(name).ok_or_else(|| anyhow::anyhow!("key column `{name}` is missing"))?;
-            columns.push(column.clone());
+        for (name, kind) in self.names.iter().zip(&self.kinds) {
+            let column = batch.column_by_name(name).cloned();
+            columns.push(column.unwrap_or_else(|| new_null_array(kind, batch.num_rows())));
         }
         Ok(self.converter.convert_columns(&columns)?)
     }
@@ -160,7 +163,7 @@ mod tests {
     use super::*;
     use arrow::{
         array::{Int32Array, StringArray},
-        datatypes::{DataType, Field, Schema},
+        datatypes::{Field, Schema},
     };
     use std::sync::Arc;
 
