@@ -6,17 +6,18 @@ mkdir -p "$SLUICE_HOME"
 SLUICE_HOME="$(cd "$SLUICE_HOME" && pwd)"
 export PYTHONDONTWRITEBYTECODE=1
 
-# The small slice has a home of its own, so that a demo with the full data is not disturbed by a proof.
+# Proofs on the small slice have homes of their own, with servers of their own, so that a demo with the full data is not
+# disturbed: `small` keeps a lake with all days in it, in `staged` the sources are set back and forth.
 # The environment and the programs are shared.
-use_small_home() {
-  local whole="$SLUICE_HOME"
-  [[ "$(basename "$whole")" == small ]] && return
-  "$root/ci/lib/venv" >/dev/null
-  mkdir -p "$whole/small" "$whole/bin" "$whole/bin-faults"
+use_home() {
+  local name="$1" whole="$SLUICE_HOME"
+  case "$(basename "$whole")" in small | staged) whole="$(dirname "$whole")" ;; esac
+  SLUICE_HOME="$whole" "$root/ci/lib/venv" >/dev/null
+  mkdir -p "$whole/$name" "$whole/bin" "$whole/bin-faults"
   for shared in venv bin bin-faults; do
-    ln -sfn "$whole/$shared" "$whole/small/$shared"
+    ln -sfn "$whole/$shared" "$whole/$name/$shared"
   done
-  export SLUICE_HOME="$whole/small"
+  export SLUICE_HOME="$whole/$name"
 }
 
 # Makes the key of the customer tokens, once per home.

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from oracle import judge, mutations, pipeline, real_lines
+from oracle import judge, ledger, mutations, pipeline, real_lines
 from oracle.lake import Lake
 from oracle.vocabulary import WINDOWS
 
@@ -32,7 +32,9 @@ def arguments(argv):
     mutate = commands.add_parser("mutate", help="switch the oracle's rules one by one; each must change some row")
     mutate.add_argument("--only", default=None, help="a mutation's flag")
     for command in (check, mutate):
-        command.add_argument("--through", choices=[window.batch for window in WINDOWS], default=None, help="the last batch that was run")
+        command.add_argument(
+            "--through", choices=[window.batch for window in WINDOWS], default=None, help="the last batch that was run"
+        )
         command.add_argument("--data", default=None, help="what the sources publish (default: $SLUICE_HOME/sources/data)")
         command.add_argument("--token-key", default=None, help="default: $SLUICE_HOME/secrets/masking/token-key")
     return parser.parse_args(argv)
@@ -58,6 +60,8 @@ def check(options):
     started = time.monotonic()
     bench = bench_of(options, needs_key=True)
     one_lake = Lake(options.lake or str(home() / "lake"))
+    if not one_lake.exists():
+        raise Unusable(f"no lake in {one_lake.uri}: run ci/demo, or name one with --lake")
     held = total = differences = 0
     for table, result in judge.judge_all(bench, one_lake):
         total += 1
@@ -72,15 +76,17 @@ def check(options):
     lines = real_lines.judge(bench, one_lake)
     for line in lines.wrong:
         print(f"real lines: {line}")
+    cells, wrong = ledger.disagreements(bench)
+    for line in wrong:
+        print(f"manifest's ledger: {line}")
     if options.save:
         judge.save(bench, options.save)
     through = bench.windows[-1].batch
-    good = held == total and not lines.wrong
     print(
         f"oracle: {held} of {total} tables hold row by row through {through}, {differences:,} differences; {lines.summary}; "
-        f"{time.monotonic() - started:.0f} s"
+        f"manifest's ledger right in {cells - len(wrong)} of {cells} places; {time.monotonic() - started:.0f} s"
     )
-    return 0 if good else 1
+    return 0 if held == total and not lines.wrong and not wrong else 1
 
 
 def mutate(options):

@@ -70,7 +70,7 @@ def described(table, values, row):
     """Returns one line on one differing row: key + column + expected + found."""
     in_expected, in_found, *rest = row
     key = ", ".join(f"{name}={value}" for name, value in zip(table.key, rest))
-    copy, *pairs = rest[len(table.key):]
+    copy, *pairs = rest[len(table.key) :]
     if copy > 1:
         key += f", copy {copy} of this key"
     if not in_found:

@@ -21,7 +21,7 @@ def weekday_of_month(year, month, weekday, place):
 
 
 def holidays(year, shifted=False):
-    """"US federal holidays by rule, not shifted"; Juneteenth from 2021. Returns {date: name}."""
+    """The definition: "US federal holidays by rule, not shifted"; Juneteenth from 2021. Returns {date: name}."""
     fixed = {
         date(year, 1, 1): "New Year's Day",
         date(year, 7, 4): "Independence Day",
@@ -44,7 +44,7 @@ def holidays(year, shifted=False):
 
 
 def dim_date(step):
-    """"gold_dim_date: 1999-01-01 to 2035-12-31; fiscal = calendar year by default"."""
+    """The definition: "gold_dim_date: 1999-01-01 to 2035-12-31; fiscal = calendar year by default"."""
     named = {}
     for year in range(FIRST.year, LAST.year + 1):
         named |= holidays(year, step.rules.holidays_shifted)
@@ -54,14 +54,31 @@ def dim_date(step):
         iso_year, iso_week, day_of_week = day.isocalendar()
         quarter = (day.month + 2) // 3
         rows.append(
-            (day.year * 10000 + day.month * 100 + day.day, day, day.year, quarter, day.month, iso_year, iso_week, day_of_week,
-             day.year, quarter, day_of_week >= 6, named.get(day))
+            (
+                day.year * 10000 + day.month * 100 + day.day,
+                day,
+                day.year,
+                quarter,
+                day.month,
+                iso_year,
+                iso_week,
+                day_of_week,
+                day.year,
+                quarter,
+                day_of_week >= 6,
+                named.get(day),
+            )
         )
     whole = pyarrow.int32()
     names = "year quarter month iso_year iso_week day_of_week fiscal_year fiscal_quarter".split()
     step.fill(
-        [("date_key", whole), ("date", pyarrow.date32()), *((name, whole) for name in names), ("is_weekend", pyarrow.bool_()),
-         ("holiday_name", pyarrow.string())],
+        [
+            ("date_key", whole),
+            ("date", pyarrow.date32()),
+            *((name, whole) for name in names),
+            ("is_weekend", pyarrow.bool_()),
+            ("holiday_name", pyarrow.string()),
+        ],
         rows,
     )
 

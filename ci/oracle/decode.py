@@ -16,9 +16,7 @@ EPOCH = datetime(1970, 1, 1)
 MEASURES = ("quantity", "gross_amount", "discount_amount", "net_amount", "manufacturer_coupon_amount")
 CENTS_MAX = 10**18
 EXACT = Context(prec=200)
-RFC_3339 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))", flags=re.ASCII
-)
+RFC_3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))", flags=re.ASCII)
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d{1,2})?", flags=re.ASCII)
 
 
@@ -45,7 +43,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Event:
-    """A well-formed event. `body` names the rule that its body breaks, null when it breaks none."""
+    """A well-formed event. `body` names the rule that its body breaks, null when it breaks none; `repeated` counts the lines that
+    collapsed into an equal one."""
 
     event_id: str
     event_type: str
@@ -58,13 +57,22 @@ class Event:
     lines: tuple = ()
     payment_method: str | None = None
     card_last4: str | None = None
+    repeated: int = 0
     body: str | None = None
 
     def content(self):
-        """"Events are equal by event_id, or by all fields but it": all fields but it."""
+        """The definition: "Events are equal by event_id, or by all fields but it": all fields but it."""
         return (
-            self.event_type, self.order_id, self.event_ts, self.customer_id, self.store_id, self.currency, self.channel,
-            tuple(sorted(self.lines)), self.payment_method, self.card_last4,
+            self.event_type,
+            self.order_id,
+            self.event_ts,
+            self.customer_id,
+            self.store_id,
+            self.currency,
+            self.channel,
+            tuple(sorted(self.lines)),
+            self.payment_method,
+            self.card_last4,
         )
 
 
@@ -135,6 +143,7 @@ def body(fields, event_type, rules):
         values["card_last4"] = quiet(text, payment.get("card_last4"), rules)
     if event_type in ("PLACED", "RETURNED"):
         values["lines"] = lines(fields.get("lines"), event_type, rules)
+        values["repeated"] = len(fields["lines"]) - len(values["lines"])
     return values
 
 
@@ -162,7 +171,7 @@ def lines(items, event_type, rules):
 
 
 def line(item, event_type, rules):
-    """"each line: line_number >= 1, product_id, quantity >= 0, amounts numbers with at most 2 decimals, all five required, net =
+    """The definition: "each line: line_number >= 1, product_id, quantity >= 0, amounts numbers with at most 2 decimals, all five required, net =
     gross - discount"; RETURNED also "quantity > 0 or an amount > 0, quantity/amounts >= 0"."""
     if not isinstance(item, dict):
         raise Broken("line")
@@ -241,7 +250,7 @@ def integer(value, rules):
 
 
 def cents(value, rules):
-    """"amounts numbers with at most 2 decimals"."""
+    """The definition: "amounts numbers with at most 2 decimals"."""
     return scaled(value, 2, rules)
 
 

@@ -30,9 +30,7 @@ def versions(step, changes, identity, tracked, untracked):
     differs = " OR ".join(f"{name} IS DISTINCT FROM lag({name}) OVER change" for name in tracked)
     starts = "true" if rules.equal_versions_kept else f"number = 1 OR {differs}"
     first = "valid_from" if rules.first_version_dated else f"CASE WHEN number = 1 THEN {ALWAYS} ELSE valid_from END"
-    newest = ", ".join(
-        f"v.{name}" if rules.untracked_as_of_version else f"n.{name}" for name in untracked
-    )
+    newest = ", ".join(f"v.{name}" if rules.untracked_as_of_version else f"n.{name}" for name in untracked)
     return (
         f"WITH dated AS (SELECT {identity}, {names}, changed_at, {on_date}(changed_at) AS valid_from FROM {changes}), "
         f"states AS (SELECT *, row_number() OVER (PARTITION BY {identity} ORDER BY valid_from) AS number FROM (SELECT * FROM dated "
@@ -47,12 +45,12 @@ def versions(step, changes, identity, tracked, untracked):
 
 
 def key(kind, identity, valid_from="valid_from"):
-    """"customer_key = first 32 hex digits of SHA-256(`customer|<id>|<valid_from>`)"."""
+    """The definition: "customer_key = first 32 hex digits of SHA-256(`customer|<id>|<valid_from>`)"."""
     return f"left(sha256('{kind}|' || {identity} || '|' || strftime({valid_from}, '%Y-%m-%d')), 32)"
 
 
 def unknown_key(kind):
-    """"The unknown member (id `unknown`, from 1900-01-01) stands for orphans"."""
+    """The definition: "The unknown member (id `unknown`, from 1900-01-01) stands for orphans"."""
     return hashlib.sha256(f"{kind}|unknown|1900-01-01".encode()).hexdigest()[:32]
 
 
@@ -68,16 +66,28 @@ def customer_changes(step):
         # "income_band in the demographics' bands else `unknown`".
         income_band = income_band if income_band in INCOME_BANDS else "unknown"
         rows.append(
-            (customer_id, changed_at, country, income_band, None, None, text.email_domain_class(email),
-             text.name_initials(first_name, last_name), email_token(email, secret, step.rules), phone[-2:] if phone else None,
-             text.birth_decade(birth_date), state, source)
+            (
+                customer_id,
+                changed_at,
+                country,
+                income_band,
+                None,
+                None,
+                text.email_domain_class(email),
+                text.name_initials(first_name, last_name),
+                email_token(email, secret, step.rules),
+                phone[-2:] if phone else None,
+                text.birth_decade(birth_date),
+                state,
+                source,
+            )
         )
     columns = ("customer_id", "changed_at", *CUSTOMER_TRACKED, *CUSTOMER_CURRENT)
     step.fill([(name, pyarrow.timestamp("us") if name == "changed_at" else pyarrow.string()) for name in columns], rows)
 
 
 def email_token(email, secret, rules):
-    """"email_token = lowercase hex HMAC-SHA256(key, lower-cased e-mail)"."""
+    """The definition: "email_token = lowercase hex HMAC-SHA256(key, lower-cased e-mail)"."""
     if email is None:
         return None
     written = email if rules.email_case_kept else email.lower()
@@ -110,11 +120,9 @@ def dim_customers(step):
 
 
 def dim_products(step):
-    """"gold_dim_products (SCD2 on list price, category, active flag), the same rules"; "unknown member likewise with nulls"."""
+    """The definition: "gold_dim_products (SCD2 on list price, category, active flag), the same rules"; "unknown member likewise with nulls"."""
     selected = versions(step, step["silver_products_history"], "product_id", PRODUCT_TRACKED, PRODUCT_CURRENT)
-    unknown = (
-        f"UNION ALL SELECT '{unknown_key('product')}', 'unknown', {ALWAYS}, NULL, true, NULL, NULL, NULL, NULL, NULL, NULL, NULL"
-    )
+    unknown = f"UNION ALL SELECT '{unknown_key('product')}', 'unknown', {ALWAYS}, NULL, true, NULL, NULL, NULL, NULL, NULL, NULL, NULL"
     step.create(
         f"WITH versions AS ({selected}) SELECT {key('product', 'product_id')} AS product_key, product_id, valid_from, valid_to, "
         "is_current, department, brand, category, type, package_size, list_price, is_active FROM versions "
@@ -123,13 +131,18 @@ def dim_products(step):
 
 
 VERSION_FLAGS = (
-    "utc_date", "first_change_of_date_wins", "equal_versions_kept", "first_version_dated", "untracked_as_of_version",
+    "utc_date",
+    "first_change_of_date_wins",
+    "equal_versions_kept",
+    "first_version_dated",
+    "untracked_as_of_version",
     "unknown_member_missing",
 )
 STAGES = {
     "customer_changes": Stage(customer_changes, ("silver_customers_history",), ("email_case_kept",)),
     "gold_dim_customers": Stage(
-        dim_customers, ("customer_changes",),
+        dim_customers,
+        ("customer_changes",),
         (*VERSION_FLAGS, "group_size_min", "suppression_counts_all_versions", "suppression_of_current_version_only"),
     ),
     "gold_dim_products": Stage(dim_products, ("silver_products_history",), VERSION_FLAGS),

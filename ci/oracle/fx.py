@@ -23,10 +23,10 @@ def divided(numerator, denominator, half_even=False):
     return whole if numerator >= 0 else -whole
 
 
-def landed(step, window):
+def landed(step, window, missing=False):
     """Yields (currency, observation date, units per EUR as an integer of 10 digits) that the window ingests.
 
-    "ingest-fx lands the observations of [FROM - 90 days, TO)"; `N/A` is no value.
+    "ingest-fx lands the observations of [FROM - 90 days, TO)"; `N/A` is no value, and comes with null if `missing` ones are asked for.
     """
     path = step.data / window.batch / "fx" / "eurofxref-hist.csv"
     first, stop = (window.start - FX_LOOKBACK).date(), window.stop.date()
@@ -38,7 +38,12 @@ def landed(step, window):
             if not first <= observed < stop:
                 continue
             for currency, value in zip(currencies, row[1:]):
-                if currency and value.strip() not in ("", "N/A"):
+                if not currency:
+                    continue
+                if value.strip() in ("", "N/A"):
+                    if missing:
+                        yield currency, observed, None
+                else:
                     units = Decimal(value.strip()).scaleb(RATE_DIGITS)
                     assert units == int(units) > 0, f"{currency} of {observed} has more than {RATE_DIGITS} digits"
                     yield currency, observed, int(units)
@@ -68,8 +73,13 @@ def observations(step):
 def revisions(step):
     """silver_fx_revisions."""
     step.fill(
-        [("currency", pyarrow.string()), ("observation_date", pyarrow.date32()), ("first_units_per_eur", pyarrow.int64()),
-         ("revised_units_per_eur", pyarrow.int64()), ("revised_on", pyarrow.date32())],
+        [
+            ("currency", pyarrow.string()),
+            ("observation_date", pyarrow.date32()),
+            ("first_units_per_eur", pyarrow.int64()),
+            ("revised_units_per_eur", pyarrow.int64()),
+            ("revised_on", pyarrow.date32()),
+        ],
         step["fx_observations"][1],
     )
 
@@ -93,8 +103,13 @@ def rates(step):
             rate = divided(usd[observed] * 10**RATE_DIGITS, units[observed], step.rules.half_even)
             rows.append((currency, day, rate, observed, units[observed]))
     step.fill(
-        [("currency", pyarrow.string()), ("date", pyarrow.date32()), ("usd_rate", pyarrow.int64()),
-         ("observation_date", pyarrow.date32()), ("units_per_eur", pyarrow.int64())],
+        [
+            ("currency", pyarrow.string()),
+            ("date", pyarrow.date32()),
+            ("usd_rate", pyarrow.int64()),
+            ("observation_date", pyarrow.date32()),
+            ("units_per_eur", pyarrow.int64()),
+        ],
         rows,
     )
 

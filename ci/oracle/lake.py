@@ -15,6 +15,10 @@ class Lake:
     def __init__(self, uri):
         self.uri = uri.rstrip("/")
 
+    def exists(self):
+        """Whether there is such a directory; of a bucket only its tables can say."""
+        return "://" in self.uri or Path(self.uri).is_dir()
+
     def table(self, table):
         """Returns the Delta table, null where there is none."""
         uri = f"{self.uri}/{table.place}"
@@ -42,7 +46,12 @@ def sql_type(kind):
     if kind.startswith("decimal"):
         return kind.upper()
     return {
-        "string": "VARCHAR", "integer": "INTEGER", "long": "BIGINT", "whole": "BIGINT", "boolean": "BOOLEAN", "date": "DATE",
+        "string": "VARCHAR",
+        "integer": "INTEGER",
+        "long": "BIGINT",
+        "whole": "BIGINT",
+        "boolean": "BOOLEAN",
+        "date": "DATE",
         "timestamp": "TIMESTAMP",
     }[kind]
 

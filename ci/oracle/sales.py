@@ -40,10 +40,7 @@ def valid(dimension, rules):
     Comparisons alone: with an OR in it DuckDB joins by nested loops.
     """
     until = "<=" if rules.valid_to_inclusive else "<"
-    return (
-        f"{dimension}.valid_from <= o.business_date "
-        f"AND o.business_date {until} COALESCE({dimension}.valid_to, DATE '9999-12-31')"
-    )
+    return f"{dimension}.valid_from <= o.business_date AND o.business_date {until} COALESCE({dimension}.valid_to, DATE '9999-12-31')"
 
 
 def sales(step):
@@ -65,10 +62,10 @@ def sales(step):
 
 
 def net_usd_sql(rules):
-    """"Rounding: half away from zero, once per line, where a rate is applied"."""
+    """The definition: "Rounding: half away from zero, once per line, where a rate is applied"."""
     if rules.float_money:
         product = "(i.net_amount::DOUBLE / 100) * (o.usd_rate::DOUBLE / 1e10)"
-        return f"CAST(round({product}, 4) * 10000 AS BIGINT)"
+        return f"CAST(replace(printf('%.4f', {product}), '.', '') AS BIGINT)"
     macro = "divided_half_even" if rules.half_even else "divided"
     return f"CAST({macro}(i.net_amount::HUGEINT * o.usd_rate, {SCALE}) AS BIGINT)"
 
@@ -76,7 +73,7 @@ def net_usd_sql(rules):
 def net_usd(net_amount, usd_rate, rules):
     """The same in Python's integers."""
     if rules.float_money:
-        return round(round((net_amount / 100) * (usd_rate / 1e10), 4) * 10000)
+        return int(f"{(net_amount / 100) * (usd_rate / 1e10):.4f}".replace(".", ""))
     return divided(net_amount * usd_rate, SCALE, rules.half_even)
 
 
@@ -93,7 +90,7 @@ class Movement:
 
     @property
     def sequence(self):
-        """"Movements apply by (event_ts, position)"."""
+        """The definition: "Movements apply by (event_ts, position)"."""
         return (self.occurred_at, self.position)
 
 
@@ -172,9 +169,16 @@ def reversals(step):
             alone = net_usd(reversal[3], rate, rules) if rules.cancellation_rounded_alone else -(sale_usd + return_usd)
             rows.append((order_id, line_number, "cancellation", *dated(cancelled_by), *reversal, alone))
     step.fill(
-        [("order_id", pyarrow.string()), ("line_number", pyarrow.int32()), ("movement", pyarrow.string()),
-         ("occurred_at", pyarrow.timestamp("us")), ("business_date", pyarrow.date32()), ("source", pyarrow.string()),
-         ("is_late", pyarrow.bool_()), *((name, pyarrow.int64()) for name in (*MEASURES, "net_usd"))],
+        [
+            ("order_id", pyarrow.string()),
+            ("line_number", pyarrow.int32()),
+            ("movement", pyarrow.string()),
+            ("occurred_at", pyarrow.timestamp("us")),
+            ("business_date", pyarrow.date32()),
+            ("source", pyarrow.string()),
+            ("is_late", pyarrow.bool_()),
+            *((name, pyarrow.int64()) for name in (*MEASURES, "net_usd")),
+        ],
         rows,
     )
 
@@ -203,7 +207,7 @@ def dated(one):
 
 
 def negative(measures, rules):
-    """"Reversals are negative in quantity, gross, discount, net and manufacturer_coupon_amount"."""
+    """The definition: "Reversals are negative in quantity, gross, discount, net and manufacturer_coupon_amount"."""
     quantity, gross, discount, net, coupon = measures if rules.return_positive else (-value for value in measures)
     if rules.discount_positive:
         discount = -discount
@@ -226,19 +230,37 @@ def fact_sales(step):
 
 STAGES = {
     "sale_orders": Stage(
-        sale_orders, ("silver_orders", "silver_fx_rates", "gold_dim_customers"),
+        sale_orders,
+        ("silver_orders", "silver_fx_rates", "gold_dim_customers"),
         ("utc_date", "rate_of_day_before", "orphan_customers_dropped", "valid_to_inclusive"),
     ),
     "sales": Stage(
-        sales, ("silver_order_items", "sale_orders", "gold_dim_products"),
+        sales,
+        ("silver_order_items", "sale_orders", "gold_dim_products"),
         ("float_money", "half_even", "orphan_products_dropped", "valid_to_inclusive"),
     ),
     "reversals": Stage(
-        reversals, ("sales", "silver_order_movements", "silver_fx_rates"),
-        ("utc_date", "float_money", "float_sum", "half_even", "partial_returns_ignored", "only_last_return_counts", "returns_uncapped",
-         "return_dated_by_first", "return_after_cancellation_accepted", "cancellation_before_return", "last_cancellation_counts",
-         "cancellation_rounded_alone", "cancellation_of_whole_sale", "return_positive", "discount_positive", "coupon_not_reversed",
-         "rate_of_movement_date"),
+        reversals,
+        ("sales", "silver_order_movements", "silver_fx_rates"),
+        (
+            "utc_date",
+            "float_money",
+            "float_sum",
+            "half_even",
+            "partial_returns_ignored",
+            "only_last_return_counts",
+            "returns_uncapped",
+            "return_dated_by_first",
+            "return_after_cancellation_accepted",
+            "cancellation_before_return",
+            "last_cancellation_counts",
+            "cancellation_rounded_alone",
+            "cancellation_of_whole_sale",
+            "return_positive",
+            "discount_positive",
+            "coupon_not_reversed",
+            "rate_of_movement_date",
+        ),
     ),
     "gold_fact_sales": Stage(fact_sales, ("sales", "reversals"), view=True),
 }

@@ -181,9 +181,7 @@ STAGES = {
     "warehouse_orders": Stage(
         warehouse_orders, ("seen_orders",), ("unknown_currency_accepted", "late_measured_by_any_delay", "late_event_wins")
     ),
-    "silver_orders": Stage(
-        orders, ("warehouse_orders", "stream_orders"), ("status_by_last_event", "headerless_orders_dropped")
-    ),
+    "silver_orders": Stage(orders, ("warehouse_orders", "stream_orders"), ("status_by_last_event", "headerless_orders_dropped")),
     "warehouse_items": Stage(warehouse_items, ("seen_order_items",), ("negative_quantity_accepted", "late_event_wins")),
     "silver_order_items": Stage(order_items, ("warehouse_items", "stream_items"), view=True),
 }

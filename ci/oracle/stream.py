@@ -10,7 +10,11 @@ from oracle.vocabulary import LATE_AFTER, LATE_WINDOW, STATUS_RANK, Window
 from oracle.workbench import Stage
 
 TEXT, LONG, INT, BOOLEAN, INSTANT = (
-    pyarrow.string(), pyarrow.int64(), pyarrow.int32(), pyarrow.bool_(), pyarrow.timestamp("us"),
+    pyarrow.string(),
+    pyarrow.int64(),
+    pyarrow.int32(),
+    pyarrow.bool_(),
+    pyarrow.timestamp("us"),
 )
 MEASURE_COLUMNS = [(name, LONG) for name in decode.MEASURES]
 
@@ -35,11 +39,11 @@ class Record:
 
     @property
     def sequence(self):
-        """"In every group the highest (event_ts, position) wins", "Movements apply by (event_ts, position)"."""
+        """The definition: "In every group the highest (event_ts, position) wins", "Movements apply by (event_ts, position)"."""
         return (self.event.event_ts, self.position)
 
     def late(self, rules):
-        """"is_late = ingested in a window that begins more than 24 h after the event"."""
+        """The definition: "is_late = ingested in a window that begins more than 24 h after the event"."""
         delay = decode.micros(self.window.start) - self.event.event_ts
         return delay > (0 if rules.late_measured_by_any_delay else LATE_AFTER.total_seconds() * 10**6)
 
@@ -84,6 +88,28 @@ def kept(step, *event_types):
     return [one for one in step["records"] if one.verdict == "kept" and one.event.event_type in event_types]
 
 
+def distinct(found, content, rules):
+    """Returns the records without those whose content some earlier one has.
+
+    "Within a table: equal content (or equal event_id) already there -> duplicate": events that differ elsewhere can be equal here.
+    "For silver_orders the compared content of an event is its group's columns + event_ts."
+    """
+    first = {}
+    for index, one in enumerate(sorted(found, key=lambda one: one.position)):
+        first.setdefault((index if rules.duplicates_kept else None, one.event.event_ts, content(one)), one)
+    return list(first.values())
+
+
+def header_or_payment(one):
+    """Returns the columns of an event's group in silver_orders, beside its time."""
+    event = one.event
+    return (
+        (event.customer_id, event.store_id, event.channel, event.currency)
+        if event.event_type == "PLACED"
+        else (event.payment_method, event.card_last4)
+    )
+
+
 def newest(found, rules):
     """Returns the record that wins its group, null without any."""
     order = (lambda one: one.position) if rules.late_event_wins else (lambda one: one.sequence)
@@ -101,7 +127,7 @@ def orders(step):
         by_order.setdefault(one.event.order_id, {}).setdefault(one.event.event_type, []).append(one)
     rows = []
     for order_id, found in by_order.items():
-        winner = {name: newest(found.get(name, ()), step.rules) for name in STATUS_RANK}
+        winner = {name: newest(distinct(found.get(name, ()), header_or_payment, step.rules), step.rules) for name in STATUS_RANK}
         at = {name: one.event.event_ts if one else None for name, one in winner.items()}
         placed, paid = winner["PLACED"], winner["PAID"]
         status = max(found, key=STATUS_RANK.get)
@@ -110,36 +136,57 @@ def orders(step):
         header = (None,) * 6
         if placed:
             header = (
-                placed.event.customer_id, placed.event.store_id, placed.event.channel, placed.event.currency, "kafka",
+                placed.event.customer_id,
+                placed.event.store_id,
+                placed.event.channel,
+                placed.event.currency,
+                "kafka",
                 placed.late(step.rules),
             )
         payment = (paid.event.payment_method, paid.event.card_last4) if paid else (None, None)
         rows.append((order_id, status, STATUS_RANK[status], *header, *payment, *at.values()))
     times = [(name, INSTANT) for name in ("placed_at", "paid_at", "shipped_at", "delivered_at", "returned_at", "cancelled_at")]
     step.fill(
-        [("order_id", TEXT), ("status", TEXT), ("status_rank", INT), ("customer_id", TEXT), ("store_id", LONG), ("channel", TEXT),
-         ("currency", TEXT), ("source", TEXT), ("is_late", BOOLEAN), ("payment_method", TEXT), ("card_last4", TEXT), *times],
+        [
+            ("order_id", TEXT),
+            ("status", TEXT),
+            ("status_rank", INT),
+            ("customer_id", TEXT),
+            ("store_id", LONG),
+            ("channel", TEXT),
+            ("currency", TEXT),
+            ("source", TEXT),
+            ("is_late", BOOLEAN),
+            ("payment_method", TEXT),
+            ("card_last4", TEXT),
+            *times,
+        ],
         rows,
     )
 
 
 def items(step):
     """The lines of PLACED events: of two events that name one line, the one with the higher (event_ts, position) counts."""
-    winners = {}
+    by_line = {}
     for one in kept(step, "PLACED"):
         for line in one.event.lines:
-            winners.setdefault((one.event.order_id, line.line_number), []).append((one, line))
+            by_line.setdefault((one.event.order_id, line.line_number), []).append((one, line))
     rows = []
-    for (order_id, line_number), found in winners.items():
-        lines = {id(one): line for one, line in found}
-        winner = newest([one for one, _ in found], step.rules)
-        line = lines[id(winner)]
-        rows.append(
-            (order_id, line_number, line.product_id, *line.measures(), winner.event.event_ts, "kafka", winner.late(step.rules))
-        )
+    for (order_id, line_number), found in by_line.items():
+        lines = {one: line for one, line in found}
+        winner = newest(distinct(lines, lines.get, step.rules), step.rules)
+        line, event = lines[winner], winner.event
+        rows.append((order_id, line_number, line.product_id, *line.measures(), event.event_ts, "kafka", winner.late(step.rules)))
     step.fill(
-        [("order_id", TEXT), ("line_number", INT), ("product_id", TEXT), *MEASURE_COLUMNS, ("occurred_at", INSTANT),
-         ("source", TEXT), ("is_late", BOOLEAN)],
+        [
+            ("order_id", TEXT),
+            ("line_number", INT),
+            ("product_id", TEXT),
+            *MEASURE_COLUMNS,
+            ("occurred_at", INSTANT),
+            ("source", TEXT),
+            ("is_late", BOOLEAN),
+        ],
         rows,
     )
 
@@ -153,23 +200,41 @@ def movements(step):
         if event.event_type == "CANCELLED":
             rows.append((event.order_id, "cancellation", None, event.event_id, None, *(None,) * 5, *end))
         for line in event.lines:
-            rows.append(
-                (event.order_id, "return", line.line_number, event.event_id, line.product_id, *line.measures(), *end)
-            )
+            rows.append((event.order_id, "return", line.line_number, event.event_id, line.product_id, *line.measures(), *end))
     step.fill(
-        [("order_id", TEXT), ("movement", TEXT), ("line_number", INT), ("event_id", TEXT), ("product_id", TEXT), *MEASURE_COLUMNS,
-         ("occurred_at", INSTANT), ("source", TEXT), ("is_late", BOOLEAN), ("_partition", INT), ("_offset", LONG)],
+        [
+            ("order_id", TEXT),
+            ("movement", TEXT),
+            ("line_number", INT),
+            ("event_id", TEXT),
+            ("product_id", TEXT),
+            *MEASURE_COLUMNS,
+            ("occurred_at", INSTANT),
+            ("source", TEXT),
+            ("is_late", BOOLEAN),
+            ("_partition", INT),
+            ("_offset", LONG),
+        ],
         rows,
     )
 
 
 DECODE_FLAGS = (
-    "confluent_prefix_unknown", "null_tokens_kept", "numbers_as_text_rejected", "broken_lines_dropped", "repeated_lines_kept",
-    "duplicates_kept", "unknown_currency_accepted", "negative_quantity_accepted", "held_accepted",
+    "confluent_prefix_unknown",
+    "null_tokens_kept",
+    "numbers_as_text_rejected",
+    "broken_lines_dropped",
+    "repeated_lines_kept",
+    "duplicates_kept",
+    "unknown_currency_accepted",
+    "negative_quantity_accepted",
+    "held_accepted",
 )
 STAGES = {
     "records": Stage(records, flags=DECODE_FLAGS),
-    "stream_orders": Stage(orders, ("records",), ("late_event_wins", "status_by_last_event", "late_measured_by_any_delay")),
-    "stream_items": Stage(items, ("records",), ("late_event_wins", "late_measured_by_any_delay")),
+    "stream_orders": Stage(
+        orders, ("records",), ("duplicates_kept", "late_event_wins", "status_by_last_event", "late_measured_by_any_delay")
+    ),
+    "stream_items": Stage(items, ("records",), ("duplicates_kept", "late_event_wins", "late_measured_by_any_delay")),
     "silver_order_movements": Stage(movements, ("records",), ("late_measured_by_any_delay",)),
 }

@@ -19,7 +19,7 @@ class Table:
 
     @property
     def place(self):
-        """"`<lake>/<layer>/<name without layer_>`"."""
+        """The definition: "`<lake>/<layer>/<name without layer_>`"."""
         layer, _, rest = self.name.partition("_")
         return f"{layer}/{rest}"
 
@@ -133,13 +133,12 @@ TABLES = (
     Table("silver_orders", ("order_id",), ORDERS),
     Table("silver_order_items", ("order_id", "line_number"), ORDER_ITEMS),
     Table(
-        "silver_order_movements", ("order_id", "movement", "event_id", "line_number"),
+        "silver_order_movements",
+        ("order_id", "movement", "event_id", "line_number"),
         ORDER_ITEMS | typed("string: movement event_id"),
     ),
     Table("silver_fx_rates", ("currency", "date"), FX_RATES),
-    Table(
-        "silver_fx_revisions", ("currency", "observation_date", "first_units_per_eur", "revised_units_per_eur"), FX_REVISIONS
-    ),
+    Table("silver_fx_revisions", ("currency", "observation_date", "first_units_per_eur", "revised_units_per_eur"), FX_REVISIONS),
     Table("gold_dim_date", ("date_key",), DIM_DATE, open_ended=True),
     Table("gold_dim_customers", ("customer_key",), DIM_CUSTOMERS, open_ended=True),
     Table("gold_dim_products", ("product_key",), DIM_PRODUCTS, open_ended=True),

@@ -6,7 +6,7 @@ from oracle.vocabulary import CONSUMER_DOMAINS, COUNTRY_CODES, COUNTRY_NAMES, NU
 
 
 def cleaned(text):
-    """"Null tokens (case-insensitive, after trim) ... Text is trimmed"."""
+    """The definition: "Null tokens (case-insensitive, after trim) ... Text is trimmed"."""
     if text is None:
         return None
     text = text.strip()
@@ -14,7 +14,7 @@ def cleaned(text):
 
 
 def country_code(text):
-    """"country -> ISO-3166 alpha-2": a code in any case, or a name of one of the markets; anything else is unknown (null)."""
+    """The definition: "country -> ISO-3166 alpha-2": a code in any case, or a name of one of the markets; anything else is unknown (null)."""
     if text is None:
         return None
     if text.upper() in COUNTRY_CODES and text.lower() not in COUNTRY_NAMES:
@@ -23,7 +23,7 @@ def country_code(text):
 
 
 def phone_number(text):
-    """"phone -> E.164 (bare 10 digits = +1; unparseable -> null with no violation)"."""
+    """The definition: "phone -> E.164 (bare 10 digits = +1; unparseable -> null with no violation)"."""
     if text is None or not re.fullmatch(r"\+?[0-9 ().\-/]+", text):
         return None
     digits = re.sub(r"[^0-9]", "", text)
@@ -38,43 +38,43 @@ def phone_number(text):
 
 
 def email_address(text):
-    """"email lower-cased, trimmed"."""
+    """The definition: "email lower-cased, trimmed"."""
     return None if text is None else text.lower()
 
 
 def email_domain_class(email):
-    """"email_domain_class by policy.yaml's consumer list (`consumer`|`company`, null without e-mail)"."""
+    """The definition: "email_domain_class by policy.yaml's consumer list (`consumer`|`company`, null without e-mail)"."""
     if email is None:
         return None
     return "consumer" if email.rpartition("@")[2].lower() in CONSUMER_DOMAINS else "company"
 
 
 def name_masked(name):
-    """"first_name_masked, last_name_masked (initial + '.')"."""
+    """The definition: "first_name_masked, last_name_masked (initial + '.')"."""
     return None if name is None else name[0] + "."
 
 
 def email_masked(email):
-    """"email_masked (first character + `***@` + domain)"."""
+    """The definition: "email_masked (first character + `***@` + domain)"."""
     return None if email is None else f"{email[0]}***@{email.rpartition('@')[2]}"
 
 
 def phone_masked(phone):
-    """"phone_masked (`***` + last two digits)"."""
+    """The definition: "phone_masked (`***` + last two digits)"."""
     return None if phone is None else "***" + phone[-2:]
 
 
 def redacted(value):
-    """"address_masked, ssn_masked, credit_card_masked (`[redacted]`)"; "A null has a null twin"."""
+    """The definition: "address_masked, ssn_masked, credit_card_masked (`[redacted]`)"; "A null has a null twin"."""
     return None if value is None else "[redacted]"
 
 
 def birth_decade(birth_date):
-    """"birth_date_masked (`1980s`)", "birth_decade string `1980s`, null -> null"."""
+    """The definition: "birth_date_masked (`1980s`)", "birth_decade string `1980s`, null -> null"."""
     return None if birth_date is None else f"{birth_date.year // 10 * 10}s"
 
 
 def name_initials(first_name, last_name):
-    """"name_initials `F.L.` upper"; a name that is missing leaves its letter out, and without any name it is null."""
+    """The definition: "name_initials `F.L.` upper"; a name that is missing leaves its letter out, and without any name it is null."""
     letters = [name[0].upper() + "." for name in (first_name, last_name) if name]
     return "".join(letters) or None

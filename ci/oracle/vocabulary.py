@@ -58,8 +58,18 @@ CONSUMER_DOMAINS = frozenset("gmail.com yahoo.com outlook.com hotmail.com icloud
 # "income band (as in demographics, else `unknown`)".
 INCOME_BANDS = frozenset(
     (
-        "Under 15K", "15-24K", "25-34K", "35-49K", "50-74K", "75-99K",
-        "100-124K", "125-149K", "150-174K", "175-199K", "200-249K", "250K+",
+        "Under 15K",
+        "15-24K",
+        "25-34K",
+        "35-49K",
+        "50-74K",
+        "75-99K",
+        "100-124K",
+        "125-149K",
+        "150-174K",
+        "175-199K",
+        "200-249K",
+        "250K+",
     )
 )
 
@@ -78,9 +88,25 @@ COUNTRY_CODES = frozenset(
 
 # "country -> ISO-3166 alpha-2": the names under which the markets' countries are written.
 COUNTRY_NAMES = {
-    "usa": "US", "u.s.": "US", "u.s.a.": "US", "united states": "US", "united states of america": "US", "america": "US",
-    "can": "CA", "canada": "CA",
-    "gbr": "GB", "uk": "GB", "u.k.": "GB", "united kingdom": "GB", "great britain": "GB", "england": "GB",
-    "deu": "DE", "germany": "DE", "deutschland": "DE",
-    "che": "CH", "switzerland": "CH", "schweiz": "CH", "suisse": "CH",
+    "usa": "US",
+    "u.s.": "US",
+    "u.s.a.": "US",
+    "united states": "US",
+    "united states of america": "US",
+    "america": "US",
+    "can": "CA",
+    "canada": "CA",
+    "gbr": "GB",
+    "uk": "GB",
+    "u.k.": "GB",
+    "united kingdom": "GB",
+    "great britain": "GB",
+    "england": "GB",
+    "deu": "DE",
+    "germany": "DE",
+    "deutschland": "DE",
+    "che": "CH",
+    "switzerland": "CH",
+    "schweiz": "CH",
+    "suisse": "CH",
 }

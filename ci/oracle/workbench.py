@@ -112,14 +112,10 @@ def connect():
     connection.execute(f"CREATE MACRO trimmed(t) AS trim(t, '{BLANKS}')")
     connection.execute(f"CREATE MACRO cleaned(t) AS CASE WHEN lower(trimmed(t)) IN ({tokens}) THEN NULL ELSE trimmed(t) END")
     # "business_date = calendar date in the business time zone".
-    connection.execute(
-        f"CREATE MACRO business_date(t) AS CAST(timezone('{BUSINESS_TIME_ZONE}', timezone('UTC', t)) AS DATE)"
-    )
+    connection.execute(f"CREATE MACRO business_date(t) AS CAST(timezone('{BUSINESS_TIME_ZONE}', timezone('UTC', t)) AS DATE)")
     connection.execute("CREATE MACRO utc_date(t) AS CAST(t AS DATE)")
     # "Rounding: half away from zero": n / d in integers for d > 0, the sign taken off first.
-    connection.execute(
-        "CREATE MACRO divided(n, d) AS sign(n)::HUGEINT * ((2 * abs(n::HUGEINT) + d::HUGEINT) // (2 * d::HUGEINT))"
-    )
+    connection.execute("CREATE MACRO divided(n, d) AS sign(n)::HUGEINT * ((2 * abs(n::HUGEINT) + d::HUGEINT) // (2 * d::HUGEINT))")
     # The wrong rounding: an exact half goes to the even neighbour.
     connection.execute(
         "CREATE MACRO divided_half_even(n, d) AS sign(n)::HUGEINT * ("

@@ -51,10 +51,9 @@ def command(window: str, lake: Path, *, programs: Path, contracts: Path = places
     ]  # fmt: skip
 
 
-def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
-    """Returns the environment of the programs: the connections of the local sources, and nothing that arms a fault."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("SLUICE_FAULT", "SLUICE_MUTATE")}
-    return kept | connections() | (extra or {})
+def environment() -> dict[str, str]:
+    """Returns the environment of the programs without anything that arms a fault; connections come when sources are up."""
+    return {name: value for name, value in os.environ.items() if name not in ("SLUICE_FAULT", "SLUICE_MUTATE")}
 
 
 def run(window: str, lake: Path, *, programs: Path, env: dict[str, str], **options) -> Ended:
@@ -69,6 +68,23 @@ def must(ended: Ended, what: str) -> Ended:
     if ended.code != 0:
         raise SystemExit(f"{what} ended with {ended.code}:\n{ended.stderr}")
     return ended
+
+
+def staged(target: Path, programs: Path, env: dict[str, str]) -> dict[str, str]:
+    """Makes a lake that has run history and the first day, with the second day published: the next window to run.
+
+    The sources stand still from then on, so that the day can be run again and again and nothing moves under a comparison.
+    Returns the environment of the freshly started sources.
+    """
+    sources("up", "--profile", "small", "--fresh")
+    env = env | connections()
+    fresh(target)
+    for window in places.WINDOWS[:2]:
+        if window != places.HISTORY:
+            sources("advance", window)
+        must(run(window, target, programs=programs, env=env), f"the base, window {window}")
+    sources("advance", places.DAYS[1])
+    return env
 
 
 def fresh(path: Path) -> Path:

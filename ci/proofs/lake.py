@@ -18,6 +18,7 @@ OPS_COLUMNS = {
     "ops/runs": frozenset({"run_id", "attempt", "duration_ms", "peak_rss_bytes", "bytes_written", "facts"}),
 }
 EXAMPLES_MAX = 3
+EXAMPLE_LENGTH = 300
 
 
 def tables(lake: Path) -> Iterator[tuple[str, DeltaTable]]:
@@ -63,6 +64,6 @@ def differences(expected: dict[str, Counter[tuple]], found: dict[str, Counter[tu
         missing, extra = before - after, after - before
         if missing or extra:
             lines.append(f"{place}: {missing.total()} rows missing, {extra.total()} rows too many")
-            lines += [f"    - {row}" for row in list(missing)[:EXAMPLES_MAX]]
-            lines += [f"    + {row}" for row in list(extra)[:EXAMPLES_MAX]]
+            lines += [f"    - {str(row)[:EXAMPLE_LENGTH]}" for row in list(missing)[:EXAMPLES_MAX]]
+            lines += [f"    + {str(row)[:EXAMPLE_LENGTH]}" for row in list(extra)[:EXAMPLES_MAX]]
     return lines

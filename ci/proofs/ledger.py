@@ -19,7 +19,7 @@ from proofs import day, places
 BUCKETS = ("read", "accepted", "quarantined", "duplicate", "superseded", "filtered", "held")
 REFUSED = 65
 # The mutated day: it holds every kind of dirt and change of the slice.
-BEFORE, DAY = places.WINDOWS[:2], places.DAYS[1]
+DAY = places.DAYS[1]
 
 
 def recorded(lake: Path) -> dict[tuple[str, str], dict[str, int]]:
@@ -68,9 +68,8 @@ def mutations(only: str | None) -> int:
     if not names:
         raise SystemExit("mutations: no operator registered itself; build with ci/build --faults")
     env = day.environment()
-    base = day.fresh(places.PROOFS / "mutations" / "base")
-    for window in BEFORE:
-        day.must(day.run(window, base, programs=programs, env=env), f"the base, window {window}")
+    base = places.PROOFS / "mutations" / "base"
+    env = day.staged(base, programs, env)
     undisturbed = day.copy(base, places.PROOFS / "mutations" / "undisturbed")
     day.must(day.run(DAY, undisturbed, programs=programs, env=env), "the undisturbed day")
     wrong = 0
@@ -90,7 +89,7 @@ def mutations(only: str | None) -> int:
 def mutated(base: Path, name: str, what: str, programs: Path, env: dict[str, str]) -> tuple[int, str]:
     """Runs the day with one mutation, once more from nothing when the day does not pass the operator."""
     armed = env | {"SLUICE_MUTATE": f"{name}:{what}"}
-    for start, window in ((base, DAY), (None, places.HISTORY)):
+    for start, window in ((base, DAY), (None, places.FIRST)):
         target = places.PROOFS / "mutations" / "run"
         lake = day.copy(start, target) if start else day.fresh(target)
         ended = day.run(window, lake, programs=programs, env=armed, more=("--retries", "0"))

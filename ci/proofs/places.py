@@ -16,3 +16,5 @@ PROOFS = HOME / "proofs"
 HISTORY = "2017-01-01/2017-12-30"
 DAYS = ("2017-12-30", "2017-12-31", "2018-01-01")
 WINDOWS = (HISTORY, *DAYS)
+# Everything up to the second day at once: a first window for sources that have moved on.
+FIRST = "2017-01-01/2018-01-01"

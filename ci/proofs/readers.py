@@ -22,6 +22,8 @@ from deltalake import DeltaTable
 from proofs import lake, places
 
 Figures = dict[str, str]
+# Beside the sums, which are named like their columns.
+ROWS, PARTITIONS = "number of rows", "rows per partition"
 NUMERIC = ("byte", "short", "integer", "long", "decimal")
 
 
@@ -47,17 +49,17 @@ def by_deltalake(folder: Path, columns: list[str], parts: list[str]) -> Figures:
     sums = {name: text(pc.sum(arrow.column(name)).as_py()) for name in columns}
     counts = arrow.group_by(parts).aggregate([([], "count_all")]).to_pylist() if parts else []
     rows = [(*[row[name] for name in parts], row["count_all"]) for row in counts]
-    return {"rows": str(arrow.num_rows), "partitions": partitions_text(rows)} | sums
+    return {ROWS: str(arrow.num_rows), PARTITIONS: partitions_text(rows)} | sums
 
 
 def by_polars(folder: Path, columns: list[str], parts: list[str]) -> Figures:
     """Reads and sums with Polars."""
-    frame = pl.scan_delta(str(folder)).select(columns + parts)
-    wide = [pl.col(name).cast(pl.Int64) if "int" in str(kind).lower() else pl.col(name) for name, kind in frame.collect_schema().items() if name in columns]
-    totals = frame.select(pl.len().alias("__rows"), *[one.sum() for one in wide]).collect()
+    frame = pl.scan_delta(str(folder))
+    wide = [pl.col(name).cast(pl.Int64) if kind.is_integer() else pl.col(name) for name, kind in frame.collect_schema().items() if name in columns]
+    totals = frame.select(pl.len().alias(ROWS), *[one.sum() for one in wide]).collect()
     counts = frame.group_by(parts).agg(pl.len()).collect().rows() if parts else []
     sums = {name: text(totals[name][0]) for name in columns}
-    return {"rows": str(totals["__rows"][0]), "partitions": partitions_text(counts)} | sums
+    return {ROWS: str(totals[ROWS][0]), PARTITIONS: partitions_text(counts)} | sums
 
 
 def by_duckdb(folder: Path, columns: list[str], parts: list[str]) -> Figures:
@@ -67,7 +69,7 @@ def by_duckdb(folder: Path, columns: list[str], parts: list[str]) -> Figures:
     row = connection.execute(f"SELECT count(*){sums} FROM delta_scan('{folder}')").fetchone()
     quoted = ", ".join(f'"{name}"' for name in parts)
     counts = connection.execute(f"SELECT {quoted}, count(*) FROM delta_scan('{folder}') GROUP BY {quoted}").fetchall() if parts else []
-    return {"rows": str(row[0]), "partitions": partitions_text(counts)} | {name: text(value) for name, value in zip(columns, row[1:], strict=True)}
+    return {ROWS: str(row[0]), PARTITIONS: partitions_text(counts)} | {name: text(value) for name, value in zip(columns, row[1:], strict=True)}
 
 
 def duckdb_connection() -> duckdb.DuckDBPyConnection:
@@ -90,8 +92,8 @@ def by_spark(python: str, jars: str, wanted: dict[str, dict]) -> dict[str, Figur
     found = json.loads(done.stdout.splitlines()[-1])
     return {
         place: {
-            "rows": str(figures["rows"]),
-            "partitions": partitions_text([tuple(row) for row in figures["partitions"]]),
+            ROWS: str(figures["rows"]),
+            PARTITIONS: partitions_text([tuple(row) for row in figures["partitions"]]),
             **{name: text(value) for name, value in figures["sums"].items()},
         }
         for place, figures in found.items()
@@ -149,7 +151,7 @@ def main() -> int:
         first = figures["deltalake"]
         unlike = [f"{reader}: {name} is {one[name]}, not {first[name]}" for reader, one in figures.items() for name in first if one.get(name) != first[name]]
         wrong += [f"{place}: {line}" for line in unlike]
-        print(f"{place:<32} {first['rows']:>10} rows, {len(first) - 2:>2} sums, {len(figures)} readers {'agree' if not unlike else 'DISAGREE'}")
+        print(f"{place:<32} {first[ROWS]:>10} rows, {len(first) - 2:>2} sums, {len(figures)} readers {'agree' if not unlike else 'DISAGREE'}")
     print(*wrong, sep="\n", end="\n" if wrong else "")
     readers = [*READERS, *(["spark"] if options.spark else [])]
     print(f"readers: {'FAILED' if wrong else 'agree'}: {', '.join(readers)} on {len(found)} tables; {len(contracts)} contracts against columns; {time.monotonic() - started:.0f} s")

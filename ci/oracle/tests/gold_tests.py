@@ -110,7 +110,9 @@ def a_cancellation_reverses_what_is_open_and_leaves_exactly_zero():
     world = World()
     # CHF: sale 0.35 -> 0.35897435896 -> 0.3590; return 0.17 -> 0.174358974352 -> 0.1744; cancelled 0.1846,
     # though 0.18 x rate is 0.184615384608 -> 0.1846; with 0.11 of 0.35: 0.1128 and 0.2462, alone 0.24 -> 0.2462.
-    world.placed("2017-12-30", "o1", "2017-12-30T12:00:00Z", [(7, 2, "0.35", "0.00", "0.10"), (8, 0, "0.00", "0.00", "0.00")], currency="CHF")
+    world.placed(
+        "2017-12-30", "o1", "2017-12-30T12:00:00Z", [(7, 2, "0.35", "0.00", "0.10"), (8, 0, "0.00", "0.00", "0.00")], currency="CHF"
+    )
     world.returned("2017-12-30", "o1", "2017-12-30T13:00:00Z", {1: (7, 1, "0.17", "0.00", "0.00")})
     world.event("2017-12-31", "CANCELLED", "o1", "2017-12-31T03:00:00Z")
     # After the cancellation: excess. A second cancellation: filtered.
@@ -230,7 +232,11 @@ def customers_show_tokens_and_classes_and_never_more():
     assert row["email_token"] == hmac.new(TOKEN_KEY[1], b"ada@norvane.io", hashlib.sha256).hexdigest()
     assert (row["email_domain_class"], row["token_key_id"], row["name_initials"], row["phone_last2"]) == ("company", "k1", "A.B.", "23")
     assert (row["income_band"], row["country"], row["acquisition_source"], row["lifecycle_stage"]) == ("unknown", None, None, None)
-    assert (unknown["customer_key"], unknown["income_band"], unknown["valid_from"]) == (_key("customer", "unknown"), "unknown", day("1900-01-01"))
+    assert (unknown["customer_key"], unknown["income_band"], unknown["valid_from"]) == (
+        _key("customer", "unknown"),
+        "unknown",
+        day("1900-01-01"),
+    )
 
 
 def an_email_domain_that_changes_class_starts_a_version_and_another_address_does_not():
@@ -242,7 +248,10 @@ def an_email_domain_that_changes_class_starts_a_version_and_another_address_does
         world.row(batch, "CUSTOMERS", updated_at, customer_id=1, email=email)
     with world.oracle() as table:
         rows = [row for row in table("gold_dim_customers") if row["customer_id"] == "1"]
-    assert sorted((str(row["valid_from"]), row["email_domain_class"]) for row in rows) == [("1900-01-01", "consumer"), ("2017-12-31", "company")]
+    assert sorted((str(row["valid_from"]), row["email_domain_class"]) for row in rows) == [
+        ("1900-01-01", "consumer"),
+        ("2017-12-31", "company"),
+    ]
     assert len({row["email_token"] for row in rows}) == 1
 
 
@@ -251,10 +260,17 @@ def the_calendar_knows_iso_weeks_and_unshifted_holidays():
         days = {row["date"]: row for row in table("gold_dim_date")}
     assert len(days) == 13514 and min(days) == day("1999-01-01") and max(days) == day("2035-12-31")
     row = days[day("2017-01-01")]
-    assert (row["date_key"], row["iso_year"], row["iso_week"], row["day_of_week"], row["is_weekend"], row["quarter"]) == (20170101, 2016, 52, 7, True, 1)
+    assert (row["date_key"], row["iso_year"], row["iso_week"], row["day_of_week"], row["is_weekend"], row["quarter"]) == (
+        20170101,
+        2016,
+        52,
+        7,
+        True,
+        1,
+    )
     names = {
-        "2017-01-01": "New Year's Day", "2017-01-02": None, "2017-01-16": "Martin Luther King Jr. Day", "2018-02-19": "Washington's Birthday",
-        "2017-05-29": "Memorial Day", "2020-06-19": None, "2021-06-19": "Juneteenth National Independence Day",
+        "2017-01-01": "New Year's Day", "2017-01-02": None, "2017-01-16": "Martin Luther King Jr. Day",
+        "2018-02-19": "Washington's Birthday", "2017-05-29": "Memorial Day", "2020-06-19": None, "2021-06-19": "Juneteenth National Independence Day",
         "2020-07-04": "Independence Day", "2020-07-03": None, "2017-09-04": "Labor Day", "2017-10-09": "Columbus Day",
         "2017-11-11": "Veterans Day", "2017-11-23": "Thanksgiving Day", "2022-12-25": "Christmas Day", "2022-12-26": None,
     }  # fmt: skip

@@ -1,13 +1,14 @@
 """A lake that holds what the oracle expects, and the same lake with one thing wrong."""
 
 import tempfile
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow
 import pyarrow.parquet
 from deltalake import write_deltalake
 
-from oracle import compare, judge, mutations, pipeline
+from oracle import compare, judge, mutations, pipeline, workbench
 from oracle.lake import Lake
 from oracle.rules import FLAGS
 from oracle.tables import TABLES
@@ -18,7 +19,7 @@ def _world():
     world = World()
     world.row("history", "CUSTOMERS", "2017-01-02T00:00", customer_id=1, email="a@gmail.com", country="US")
     world.row("history", "PRODUCTS", "2017-01-02T00:00", product_id=7, list_price="1.00", unit_cost="0.60", is_active=True)
-    world.order(1, "2017-12-20T12:00", [(7, 2, "10.00", "1.00", "0.50")], currency="CHF")
+    world.order(1, "2017-12-29T12:00", [(7, 2, "10.00", "1.00", "0.50")], currency="CHF")
     world.returned("2017-12-30", "1", "2017-12-30T10:00:00Z", {1: (7, 1, "5.00", "0.50", "0.25")})
     world.event("2017-12-31", "CANCELLED", "1", "2017-12-31T10:00:00Z")
     return world
@@ -64,11 +65,11 @@ def a_wrong_cent_is_shown_with_key_column_expected_and_found():
         fact = tables["gold_fact_sales"]
         values = fact.column("net_usd").to_pylist()
         place = fact.column("movement").to_pylist().index("return")
-        values[place] += fact.column("net_usd").to_pylist()[place] * 0 + type(values[place])("0.0001")
+        values[place] += Decimal("0.0001")
         tables["gold_fact_sales"] = _replaced(fact, "net_usd", values)
 
     result = _with_lake(change)["gold_fact_sales"]
-    # 8.00 - 3.50 ... the returned net of 4.50 CHF at 1.0256410256 is 4.6154 USD.
+    # The returned net of 4.50 CHF at 1.0256410256 is 4.6153846152.
     assert result.differences == 1
     assert result.shown == ["order_id=1, line_number=1, movement=return: net_usd expected -4.6154, found -4.6153"]
 
@@ -95,8 +96,10 @@ def types_and_columns_are_part_of_a_table():
         fact = fact.set_column(index, "net_usd", fact.column(index).cast(pyarrow.float64()))
         tables["gold_fact_sales"] = fact.append_column("beside", fact.column("order_id"))
         items = tables["silver_order_items"]
-        tables["silver_order_items"] = items.drop_columns(["source"]).append_column("extra", items.column("order_id")).append_column(
-            "_run_id", items.column("order_id")
+        tables["silver_order_items"] = (
+            items.drop_columns(["source"])
+            .append_column("extra", items.column("order_id"))
+            .append_column("_run_id", items.column("order_id"))
         )
         del tables["gold_dim_date"]
 
@@ -109,11 +112,15 @@ def types_and_columns_are_part_of_a_table():
 
 
 def integers_of_the_last_digit_become_decimals():
-    world = World()
-    with world.oracle() as table:
-        table("gold_dim_date")
-    assert compare.shown_as("name", "string") == "name"
-    assert "0.0000000001" in compare.shown_as("usd_rate", "decimal(18,10)")
+    connection = workbench.connect()
+    for digits, value, shown in (
+        (2, -5, "-0.05"),
+        (4, 46154, "4.6154"),
+        (10, 10**11, "10.0000000000"),
+        (2, 10**17, "1000000000000000.00"),
+    ):
+        sql = compare.shown_as(f"({value})", f"decimal(18,{digits})")
+        assert connection.execute(f"SELECT CAST({sql} AS VARCHAR)").fetchone()[0] == shown
 
 
 def every_mutation_reaches_a_table_and_every_flag_has_a_mutation():

@@ -79,7 +79,12 @@ def status_is_the_highest_rank_and_a_warehouse_order_can_be_returned():
     world.event("2017-12-30", "DELIVERED", "5", "2017-12-30T11:00:00Z")
     with world.oracle() as table:
         (row,) = table("silver_orders")
-    assert (row["status"], row["source"], row["placed_at"], row["ordered_at"]) == ("RETURNED", "snowflake", None, at("2017-12-20T12:00"))
+    assert (row["status"], row["source"], row["placed_at"], row["ordered_at"]) == (
+        "RETURNED",
+        "snowflake",
+        None,
+        at("2017-12-20T12:00"),
+    )
     with world.oracle(rules=Rules(status_by_last_event=True)) as table:
         assert table("silver_orders")[0]["status"] == "DELIVERED"
 

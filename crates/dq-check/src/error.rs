@@ -44,7 +44,9 @@ impl Faulty for DqError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Gate { table, version, window, .. } => {
-                format!("mend the rows, or let them pass on record: dq-check {table} --window {window} --waive {version} --reason TEXT")
+                format!(
+                    "mend the rows, or let them pass on record: dq-check {table} --window {window} --waive {version} --reason TEXT"
+                )
             }
             Self::NoTable(_) => "run the program that builds it first".into(),
             Self::Rows { .. } => "run it again; when that does not help, the table's files are damaged".into(),

@@ -24,7 +24,7 @@ pub(crate) async fn judge(job: &Job<'_>) -> anyhow::Result<Judged> {
     }
     let since = rows_passed(&known, &key.contract_hash, key.version);
     let checked = scan::check(job, &subject, since).await.with_context(|| format!("failed to check {}", key.table))?;
-    lake_core::fault_point!("dq-check.scan.after");
+    lake_core::fault_point!("dq.scan.after");
     let made = Verdict::of(key, job.contract.reference(), checked.report, job.now, job.run_id);
     record(job, &mut verdicts, made, checked.counted, 1).await
 }
@@ -49,7 +49,14 @@ pub(crate) async fn record(job: &Job<'_>, verdicts: &mut Table, made: Verdict, r
         let add = writer.finish().await.attach()?;
         let mut summary = describe(job, &made, read);
         summary.outcome = Outcome::Committed;
-        Ok(Plan::Commit(Proposal { add, remove: Vec::new(), txns: vec![(application.clone(), step)], inserted, removed: 0, summary }))
+        Ok(Plan::Commit(Proposal {
+            add,
+            remove: Vec::new(),
+            txns: vec![(application.clone(), step)],
+            inserted,
+            removed: 0,
+            summary,
+        }))
     });
     let mut summary = committed.await.context("failed to record the verdict")?;
     if let Some(recorded) = found {

@@ -70,7 +70,9 @@ mod tests {
         let decimal = Decimal128Array::from(vec![125]).with_precision_and_scale(10, 2).unwrap();
         assert_eq!(number(&[batch(vec![Arc::new(decimal)])]), Ok(1.25));
         assert_eq!(number(&[batch(vec![longs(&[None])])]), Err("the query answers null".to_owned()));
-        for wrong in [vec![], vec![batch(vec![longs(&[Some(1), Some(2)])])], vec![batch(vec![longs(&[Some(1)]), longs(&[Some(1)])])]] {
+        for wrong in
+            [vec![], vec![batch(vec![longs(&[Some(1), Some(2)])])], vec![batch(vec![longs(&[Some(1)]), longs(&[Some(1)])])]]
+        {
             assert_eq!(number(&wrong), Err("the query does not answer one number".to_owned()));
         }
     }

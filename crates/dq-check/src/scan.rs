@@ -92,7 +92,7 @@ async fn each(
     let mut stream = table.scan(files, Some(columns));
     let (mut scanned, mut waiting, mut chunk) = (0, 0, Vec::new());
     while let Some(batch) = stream.try_next().await.attach()? {
-        let batch = lake_core::operator!("dq-check.scan", Batch(batch)).0;
+        let batch = lake_core::operator!("dq.scan", Batch(batch)).0;
         scanned += batch.num_rows() as u64;
         waiting += batch.num_rows();
         chunk.push(batch);

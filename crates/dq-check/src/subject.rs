@@ -4,10 +4,7 @@ use crate::error::DqError;
 use chrono::{DateTime, Utc};
 use lake_core::{Contract, Ledger, Policy, RunId, Summary, Window, contract::ContractSet, summary::Outcome};
 use lake_edge::Attach as _;
-use lake_quality::{
-    Verdict,
-    verdict::VerdictKey,
-};
+use lake_quality::{Verdict, verdict::VerdictKey};
 use lake_table::{Lake, Table, TableSpec};
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};

@@ -17,9 +17,9 @@ pub(crate) async fn waive(job: &Job<'_>, version: i64, by: Option<&str>, reason:
     let open = Table::open(job.lake, &verdict::spec()).await.attach()?;
     let mut verdicts = open.ok_or_else(nothing).attach()?;
     let known = verdict::read(&verdicts, &job.contract.table).await.attach()?;
-    let about = known.iter().filter(|v| {
-        v.key.version == version && v.key.contract_hash == job.contract.hash && v.key.window.to() == job.window.to()
-    });
+    let about = known
+        .iter()
+        .filter(|v| v.key.version == version && v.key.contract_hash == job.contract.hash && v.key.window.to() == job.window.to());
     let about: Vec<&Verdict> = about.collect();
     if let Some(waived) = about.iter().find(|v| v.waived_by.is_some()) {
         return Ok(Judged::recorded(job, (*waived).clone()));

@@ -7,7 +7,11 @@ use std::{ffi::OsString, process::ExitCode};
 
 /// Run any program of Sluice by its name
 #[derive(Debug, clap::Parser)]
-#[command(name = "all-clis", version, after_help = "Programs: ingest-fx, ingest-kafka, ingest-snowflake, silverize, goldify, dq-check, run-pipeline\n\nExamples:\n  all-clis run-pipeline check\n  all-clis exit-codes --output json")]
+#[command(
+    name = "all-clis",
+    version,
+    after_help = "Programs: ingest-fx, ingest-kafka, ingest-snowflake, silverize, goldify, dq-check, run-pipeline\n\nExamples:\n  all-clis run-pipeline check\n  all-clis exit-codes --output json"
+)]
 struct Args {
     #[command(subcommand)]
     command: Command,

@@ -66,7 +66,8 @@ impl Cut {
                 match seen {
                     Some((other, version)) if version != consumed => {
                         let text = |v: Option<i64>| v.map_or_else(|| "no version".to_owned(), |v| format!("version {v}"));
-                        let (one, other) = (format!("`{other}` has read {}", text(version)), format!("`{reader}` {}", text(consumed)));
+                        let (one, other) =
+                            (format!("`{other}` has read {}", text(version)), format!("`{reader}` {}", text(consumed)));
                         return Err(GoldError::Torn { source_table: source.table.clone(), one, other }).attach();
                     }
                     _ => seen = Some((reader, consumed)),
@@ -87,7 +88,10 @@ impl Cut {
                 let other = by.get(&input).copied();
                 match silver.get(&input) {
                     Some(known) if *known != version => {
-                        let known = other.map_or_else(|| format!("this run reads version {known}"), |o| format!("`{o}` is made from version {known}"));
+                        let known = other.map_or_else(
+                            || format!("this run reads version {known}"),
+                            |o| format!("`{o}` is made from version {known}"),
+                        );
                         let made = format!("`{name}` is made from version {version}");
                         return Err(GoldError::Torn { source_table: input, one: known, other: made }).attach();
                     }

@@ -109,7 +109,10 @@ fn token_key(edge: &Edge) -> anyhow::Result<Option<TokenKey>> {
 /// What models see instead of personal columns: name and method.
 fn views(edge: &Edge) -> impl Iterator<Item = (&str, Method)> {
     let inputs = edge.contract.inputs().into_iter().filter_map(|input| edge.contracts.get(input));
-    inputs.flat_map(|contract| &contract.columns).flat_map(|column| &column.gold_views).map(|view| (view.column.as_str(), view.method))
+    inputs
+        .flat_map(|contract| &contract.columns)
+        .flat_map(|column| &column.gold_views)
+        .map(|view| (view.column.as_str(), view.method))
 }
 
 /// Everything but rows that a result depends on.
@@ -119,7 +122,6 @@ fn fingerprint(edge: &Edge, key: Option<&TokenKey>, proofs: &Proofs) -> String {
     let parts = [&edge.contract.hash, &proofs.hash(), &edge.policy.hash, key, &views.join(",")];
     sha256_hex(parts.join("\n").as_bytes())
 }
-
 
 #[cfg(test)]
 mod tests;

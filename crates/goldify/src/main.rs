@@ -1,3 +1,5 @@
+//! `goldify`.
+
 fn main() -> std::process::ExitCode {
     goldify::main(std::env::args_os())
 }

@@ -57,7 +57,13 @@ impl Proofs {
     /// # Errors
     /// [`Fault::Data`] when a rule fails, a row is not accounted for, or a sum is not conserved; [`Fault::Config`] for
     /// statements that cannot be run.
-    pub(crate) async fn check(&self, session: &mut Session, contract: &Contract, built: &Built, cut: &Cut) -> anyhow::Result<Proof> {
+    pub(crate) async fn check(
+        &self,
+        session: &mut Session,
+        contract: &Contract,
+        built: &Built,
+        cut: &Cut,
+    ) -> anyhow::Result<Proof> {
         proof::declare(session, contract, built).attach()?;
         let findings = audit::audit(session, contract, built).await.attach().context("failed to audit the result")?;
         forbidden(&findings)?;

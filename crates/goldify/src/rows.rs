@@ -75,7 +75,8 @@ impl Quarantined<'_> {
     fn leftover(&self, schema: &SchemaRef, batch: &RecordBatch) -> anyhow::Result<RecordBatch> {
         let (edge, rows) = (self.edge, batch.num_rows());
         let versions = self.cut.versions();
-        let inputs = batch.column_by_name("_input_table").context("a rejected row must name its input")?.as_string::<i32>().clone();
+        let inputs =
+            batch.column_by_name("_input_table").context("a rejected row must name its input")?.as_string::<i32>().clone();
         let column = |name: &str| -> anyhow::Result<ArrayRef> {
             Ok(match name {
                 "_input_version" => Arc::new(inputs.iter().map(|input| versions.get(input?).copied()).collect::<Int64Array>()),

@@ -105,9 +105,12 @@ impl World {
         let batches = run(async { Table::open(&self.lake(), spec).await.unwrap().unwrap().read(Some(columns)).await.unwrap() });
         let mut rows = Vec::new();
         for batch in batches {
-            let texts: Vec<ArrayRef> = batch.columns().iter().map(|c| cast(c, &arrow::datatypes::DataType::Utf8).unwrap()).collect();
+            let texts: Vec<ArrayRef> =
+                batch.columns().iter().map(|c| cast(c, &arrow::datatypes::DataType::Utf8).unwrap()).collect();
             for row in 0..batch.num_rows() {
-                let value = |text: &ArrayRef| if text.is_null(row) { "-".to_owned() } else { text.as_string::<i32>().value(row).to_owned() };
+                let value = |text: &ArrayRef| {
+                    if text.is_null(row) { "-".to_owned() } else { text.as_string::<i32>().value(row).to_owned() }
+                };
                 rows.push(texts.iter().map(value).collect::<Vec<_>>().join(" "));
             }
         }
@@ -128,7 +131,11 @@ impl World {
         self.put("silver_order_items", &["order_id=o1 line_number=1 product_id=p1 quantity=1 gross_amount=2.00 discount_amount=0.50 net_amount=1.50 manufacturer_coupon_amount=0.00 source=kafka is_late=false"], &[]);
         self.put("silver_order_movements", &[], &[]);
         self.put("silver_fx_rates", &[], &[]);
-        self.put("silver_customers_history", &["customer_id=c1 changed_at=2017-01-02T12:00:00Z country=US email=a@b.example"], &[]);
+        self.put(
+            "silver_customers_history",
+            &["customer_id=c1 changed_at=2017-01-02T12:00:00Z country=US email=a@b.example"],
+            &[],
+        );
         self.products(&["product_id=p1 changed_at=2017-01-02T12:00:00Z list_price=1.00 category=SOUP is_active=true"]);
         self.done("gold_dim_customers", &[]);
         self.done("gold_dim_products", &[]);
@@ -152,10 +159,15 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn batch(spec: &TableSpec, rows: &[&str]) -> RecordBatch {
-    let value = |row: &str, name: &str| row.split(' ').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=').map(str::to_owned));
+    let value =
+        |row: &str, name: &str| row.split(' ').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=').map(str::to_owned));
     let column = |field: &Arc<Field>| -> ArrayRef {
         let texts: ArrayRef = Arc::new(rows.iter().map(|row| value(row, field.name())).collect::<StringArray>());
-        if texts.null_count() == texts.len() { new_null_array(field.data_type(), rows.len()) } else { cast(&texts, field.data_type()).unwrap() }
+        if texts.null_count() == texts.len() {
+            new_null_array(field.data_type(), rows.len())
+        } else {
+            cast(&texts, field.data_type()).unwrap()
+        }
     };
     RecordBatch::try_new(spec.schema.clone(), spec.schema.fields().iter().map(column).collect()).unwrap()
 }
@@ -249,7 +261,10 @@ fn rows_that_break_a_rule_stand_in_quarantine_and_leave_it_again() {
     let columns = ["_input_table", "_input_version", "_contract", "_rules", "_line", "_payload"];
     let left = world.rows(&quarantine, &columns);
     assert_eq!(left.len(), 1);
-    assert!(left[0].starts_with(&format!("silver_order_items {version} gold_fact_sales@1.0.0 rate_missing 1 {{\"order_id\":\"o1\"")), "{left:?}");
+    assert!(
+        left[0].starts_with(&format!("silver_order_items {version} gold_fact_sales@1.0.0 rate_missing 1 {{\"order_id\":\"o1\"")),
+        "{left:?}"
+    );
     assert!(left[0].contains("\"net_amount\":\"1.50\",\"usd_rate\":null"), "{left:?}");
 
     world.put("silver_fx_rates", &["currency=CHF date=2017-12-20 usd_rate=1.0100000000 observation_date=2017-12-20"], &[]);
@@ -263,17 +278,41 @@ fn rows_that_break_a_rule_stand_in_quarantine_and_leave_it_again() {
 fn a_result_that_breaks_its_contract_is_never_committed() {
     for (file, from, to, what) in [
         ("gold/dim_products/model.sql", "FROM members", "FROM members WHERE product_id <> 'unknown'", "a rule"),
-        ("gold/dim_products/model.sql", "FROM members", "FROM (SELECT * FROM members UNION ALL SELECT * FROM members) AS members", "the key"),
-        ("gold/dim_products/model.sql", "    list_price,\n", "    CAST(list_price AS DECIMAL(18, 2)) / 3 AS list_price,\n", "a type"),
-        ("gold/dim_products/model.sql", "    FROM starts\n", "    FROM starts WHERE valid_from = DATE '1900-01-01'\n", "the ledger"),
-        ("gold/dim_products/balance.sql", "(SELECT COUNT(DISTINCT product_id) FROM silver_products_history) AS expected", "2 AS expected", "a sum"),
+        (
+            "gold/dim_products/model.sql",
+            "FROM members",
+            "FROM (SELECT * FROM members UNION ALL SELECT * FROM members) AS members",
+            "the key",
+        ),
+        (
+            "gold/dim_products/model.sql",
+            "    list_price,\n",
+            "    CAST(list_price AS DECIMAL(18, 2)) / 3 AS list_price,\n",
+            "a type",
+        ),
+        (
+            "gold/dim_products/model.sql",
+            "    FROM starts\n",
+            "    FROM starts WHERE valid_from = DATE '1900-01-01'\n",
+            "the ledger",
+        ),
+        (
+            "gold/dim_products/balance.sql",
+            "(SELECT COUNT(DISTINCT product_id) FROM silver_products_history) AS expected",
+            "2 AS expected",
+            "a sum",
+        ),
     ] {
         let world = World::with_own_contracts();
         world.products(&[SOUP, DEARER]);
         world.edit(file, from, to);
         let (exit, summary) = world.goldify("gold_dim_products", &[]);
         assert_eq!((exit, summary), (ExitCode::from(65), None), "{what}");
-        assert_eq!(world.rows(&TableSpec::of(&world.contract("gold_dim_products")), &["product_id"]), Vec::<String>::new(), "{what}");
+        assert_eq!(
+            world.rows(&TableSpec::of(&world.contract("gold_dim_products")), &["product_id"]),
+            Vec::<String>::new(),
+            "{what}"
+        );
     }
 }
 
@@ -308,7 +347,11 @@ fn inputs_that_do_not_belong_together_are_refused() {
         let spec = TableSpec::of(&world.contract("bronze_kafka_orders"));
         Table::open_or_create(&world.lake(), &spec).await.unwrap().id().to_owned()
     });
-    world.put("silver_orders", &["order_id=o1 customer_id=c1 ordered_at=2017-12-20T12:00:00Z currency=USD status=PLACED source=kafka is_late=false"], &[(&bronze, 3)]);
+    world.put(
+        "silver_orders",
+        &["order_id=o1 customer_id=c1 ordered_at=2017-12-20T12:00:00Z currency=USD status=PLACED source=kafka is_late=false"],
+        &[(&bronze, 3)],
+    );
     assert_eq!(world.goldify("gold_fact_sales", &[]).0, ExitCode::from(75), "the items have not seen version 3");
     world.put("silver_order_items", &["order_id=o1 line_number=1 product_id=p1 quantity=1 gross_amount=2.00 discount_amount=0.50 net_amount=1.50 manufacturer_coupon_amount=0.00 source=kafka is_late=false"], &[(&bronze, 3)]);
     world.put("silver_order_movements", &[], &[(&bronze, 3)]);
@@ -321,7 +364,9 @@ fn every_customer_has_a_token_and_no_address() {
     world.sales("USD");
     let spec = TableSpec::of(&world.contract("gold_dim_customers"));
     let rows = world.rows(&spec, &["customer_id", "email_token", "email_domain_class", "token_key_id", "region"]);
-    let key = lake_core::mask::TokenKey::parse(&lake_core::Secret::new(format!(r#"{{"key_id":"k1","key":"{}"}}"#, "0f".repeat(32)))).unwrap();
+    let key =
+        lake_core::mask::TokenKey::parse(&lake_core::Secret::new(format!(r#"{{"key_id":"k1","key":"{}"}}"#, "0f".repeat(32))))
+            .unwrap();
     assert!(rows.contains(&format!("c1 {} company k1 suppressed", key.token("a@b.example"))), "{rows:?}");
 }
 

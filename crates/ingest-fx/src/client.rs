@@ -49,7 +49,12 @@ fn candidates(days: i64) -> &'static [File] {
 /// A file answers when its oldest observation is not newer than the first day that is wanted: otherwise days in between
 /// could be missing, as when a past window is run today.
 pub(crate) async fn fetch(args: &Args, wanted: &Wanted) -> anyhow::Result<(File, Sheet)> {
-    let limits = Limits { timeout: Duration::from_secs(args.timeout_seconds), retries_max: args.retries_max, bytes_max: BYTES_MAX, ..Limits::default() };
+    let limits = Limits {
+        timeout: Duration::from_secs(args.timeout_seconds),
+        retries_max: args.retries_max,
+        bytes_max: BYTES_MAX,
+        ..Limits::default()
+    };
     let client = Client::new(concat!("sluice/", env!("CARGO_PKG_VERSION")), limits).attach()?;
     for file in candidates(wanted.days()) {
         let url = args.url.join(file.name()).with_context(|| format!("failed to address {}", file.name()))?;

@@ -198,7 +198,7 @@ fn columns(file: &'static str, header: &csv::StringRecord, wanted: &Wanted) -> R
     names.pop_if(|last| last.is_empty());
     let code = |name: &&str| name.len() == 3 && name.bytes().all(|b| b.is_ascii_uppercase());
     let distinct: BTreeSet<&&str> = names.iter().collect();
-    if names.first() != Some(&"Date") || names.len() < 2 || !names[1..].iter().all(|name| code(name)) || distinct.len() < names.len() {
+    if names.first() != Some(&"Date") || names.len() < 2 || !names[1..].iter().all(code) || distinct.len() < names.len() {
         return Err(DecodeError::Form { file, line: 1, problem: Problem::Header });
     }
     if let Some(absent) = wanted.currencies.iter().find(|wanted| !names[1..].contains(&wanted.as_str())) {

@@ -23,8 +23,12 @@ fn the_archive_gives_every_cell_of_the_wanted_days_as_published() {
     let bytes = archive(&[("eurofxref-hist.csv", TABLE)]);
     let sheet = history(ZIP, &bytes, &wanted("2017-12-28", "2017-12-30")).unwrap();
     let expected = [
-        "2017-12-29 USD 1.1993", "2017-12-29 JPY 135.01", "2017-12-29 HRK 7.44",
-        "2017-12-28 USD 1.1934", "2017-12-28 JPY 134.62", "2017-12-28 HRK N/A",
+        "2017-12-29 USD 1.1993",
+        "2017-12-29 JPY 135.01",
+        "2017-12-29 HRK 7.44",
+        "2017-12-28 USD 1.1934",
+        "2017-12-28 JPY 134.62",
+        "2017-12-28 HRK N/A",
     ];
     assert_eq!(cells(&sheet), expected);
     assert_eq!(sheet.cells, 6);

@@ -40,7 +40,6 @@ async fn run(args: Args, edge: Edge) -> anyhow::Result<Summary> {
     let observations = operator!("fx.decode", sheet.observations);
     let batch = plan.batch(&landing.table().spec().schema, &observations).attach().context("failed to land exchange rates")?;
     let batch = operator!("fx.write", Batch(batch)).0;
-    fault_point!("fx.write.before");
     let mut writer = landing.table().writer();
     writer.write(&batch).await.attach()?;
     let handed = writer.rows();
@@ -51,10 +50,9 @@ async fn run(args: Args, edge: Edge) -> anyhow::Result<Summary> {
     let accepted = files.iter().map(|file| file.rows).sum();
     summary.ledger = Ledger { read: sheet.cells, accepted, ..Ledger::default() };
     summary.facts.insert("file".to_owned(), file.name().into());
-    summary.facts.insert("newest_observation".to_owned(), sheet.newest.map_or_else(|| "none".into(), |day| day.to_string().into()));
+    summary
+        .facts
+        .insert("newest_observation".to_owned(), sheet.newest.map_or_else(|| "none".into(), |day| day.to_string().into()));
     summary.duration_ms = edge.elapsed_ms();
-    fault_point!("fx.commit.before");
-    let committed = landing.commit(files, handed, summary).await;
-    fault_point!("fx.commit.after");
-    committed
+    landing.commit(files, handed, summary).await
 }

@@ -7,7 +7,7 @@ use arrow::{
     datatypes::SchemaRef,
 };
 use lake_bronze::{BronzeError, Meta, position_prefix};
-use lake_core::{Contract, Fault, Run, contract::layer::Source};
+use lake_core::{Contract, Fault, Run, contract::bronze::Source};
 use lake_edge::{Attach as _, Edge};
 use std::sync::Arc;
 
@@ -23,7 +23,8 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn new(edge: &Edge) -> anyhow::Result<Self> {
         if edge.full_refresh {
-            return Err(anyhow!("run with --full-refresh: a source is landed once; use --generation to land a window again").context(Fault::Config));
+            return Err(anyhow!("run with --full-refresh: a source is landed once; use --generation to land a window again")
+                .context(Fault::Config));
         }
         Self::of(&edge.run, &edge.contract)
     }
@@ -43,7 +44,9 @@ impl Plan {
 
     /// Returns one row per observation.
     pub(crate) fn batch(&self, schema: &SchemaRef, observations: &[Observation]) -> Result<RecordBatch, BronzeError> {
-        let texts = |text: &dyn Fn(&Observation) -> String| -> ArrayRef { Arc::new(StringArray::from_iter_values(observations.iter().map(text))) };
+        let texts = |text: &dyn Fn(&Observation) -> String| -> ArrayRef {
+            Arc::new(StringArray::from_iter_values(observations.iter().map(text)))
+        };
         let violations: StringArray = observations.iter().map(|o| (!is_rate(&o.rate)).then_some("rate_invalid")).collect();
         let own: [(&str, ArrayRef); 6] = [
             ("observation_date", texts(&|o| o.day.to_string())),

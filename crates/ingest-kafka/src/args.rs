@@ -10,8 +10,9 @@ Examples:
   ingest-kafka bronze_kafka_orders --window 2017-12-30 --bootstrap kafka:9093 --security sasl-ssl --user alice --ca-file ca.pem
   ingest-kafka bronze_kafka_orders --window 2017-12-30 --accept-loss 3:1200-1450
 
-All records up to the high watermarks at the start are landed, whatever the window; it says when, not what. Progress is in
-the table's log. The password of a SCRAM user is the secret `kafka/<user>` (see --secrets).
+All records up to the high watermarks at the start are landed, whatever the window: it says when they came, not which they
+are. Progress is in the table's log, so there is nothing to run again: --generation is refused.
+The password of a SCRAM user is the secret `kafka/<user>` (see --secrets).
 
 Exit codes:
   0   done, or nothing new
@@ -88,7 +89,15 @@ impl FromStr for Loss {
             let (from, to) = range.split_once('-')?;
             Some(Self { partition: partition.parse().ok()?, from: from.parse().ok()?, to: to.parse().ok()? })
         });
-        parsed.filter(|loss| loss.from <= loss.to).ok_or_else(|| format!("`{text}` is not PARTITION:FROM-TO, such as 3:1200-1450"))
+        parsed
+            .filter(|loss| 0 <= loss.from && loss.from <= loss.to)
+            .ok_or_else(|| format!("`{text}` is not PARTITION:FROM-TO, such as 3:1200-1450"))
+    }
+}
+
+impl std::fmt::Display for Loss {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}-{}", self.partition, self.from, self.to)
     }
 }
 
@@ -98,7 +107,9 @@ mod tests {
 
     #[test]
     fn a_loss_names_partition_and_offsets() {
-        assert_eq!("3:1200-1450".parse(), Ok(Loss { partition: 3, from: 1200, to: 1450 }));
+        let loss = Loss { partition: 3, from: 1200, to: 1450 };
+        assert_eq!("3:1200-1450".parse(), Ok(loss));
+        assert_eq!(loss.to_string(), "3:1200-1450");
         for wrong in ["3", "3:5", "3:9-5", "x:1-2"] {
             assert!(wrong.parse::<Loss>().is_err(), "{wrong}");
         }

@@ -8,12 +8,16 @@ use rdkafka::{
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer as _, ConsumerContext},
     error::{KafkaError, RDKafkaErrorCode},
+    metadata::MetadataPartition,
 };
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
+
+/// One wait for metadata; a longer one would hide a refused login for as long.
+const ANSWER: Duration = Duration::from_millis(500);
 
 /// Remembers what librdkafka says of itself: the cause of a refused login shows nowhere else.
 #[derive(Debug, Clone, Default)]
@@ -29,7 +33,8 @@ struct Seen {
 
 impl Watch {
     fn note(&self, refused: bool, reason: &str) {
-        // librdkafka's messages name broker and cause; the secret is never in them.
+        // librdkafka's messages name broker and cause, never the secret; how long it tried is cut off.
+        let reason = reason.split(" (after ").next().unwrap_or(reason);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if refused {
             seen.refused.get_or_insert_with(|| reason.to_owned());
@@ -64,7 +69,10 @@ impl ClientContext for Watch {
                     | RDKafkaErrorCode::TopicAuthorizationFailed
             )
         );
-        self.note(refused, reason);
+        // That all brokers are down follows from the causes, which are what a person needs.
+        if code != Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.note(refused, reason);
+        }
     }
 
     fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -138,7 +146,8 @@ impl Broker {
     /// Makes a consumer.
     pub(crate) fn consumer(&self) -> Result<(BaseConsumer<Watch>, Watch), KafkaFault> {
         let watch = Watch::default();
-        let consumer = self.config.create_with_context(watch.clone()).map_err(|e: KafkaError| KafkaFault::Options(e.to_string()))?;
+        let consumer =
+            self.config.create_with_context(watch.clone()).map_err(|e: KafkaError| KafkaFault::Options(e.to_string()))?;
         Ok((consumer, watch))
     }
 
@@ -155,27 +164,47 @@ impl Broker {
         let (consumer, watch) = self.consumer()?;
         let deadline = Instant::now() + self.timeout;
         let partitions = loop {
-            let metadata = consumer.fetch_metadata(Some(name), Duration::from_secs(1));
-            // Errors reach the context only while somebody polls.
-            while consumer.poll(Duration::ZERO).is_some() {}
+            let metadata = consumer.fetch_metadata(Some(name), ANSWER);
+            serve(&consumer);
             match metadata.as_ref().ok().and_then(|m| m.topics().first()) {
                 Some(topic) if topic.error().is_none() && !topic.partitions().is_empty() => {
-                    break topic.partitions().iter().map(rdkafka::metadata::MetadataPartition::id).collect::<Vec<_>>();
+                    break topic.partitions().iter().map(MetadataPartition::id).collect::<Vec<_>>();
                 }
-                Some(topic) if topic.error().map(RDKafkaErrorCode::from) == Some(RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                Some(topic) if topic.error().map(RDKafkaErrorCode::from).is_some_and(absent) => {
                     return Err(KafkaFault::NoTopic(name.to_owned()));
                 }
                 _ if watch.refused() || Instant::now() >= deadline => return Err(watch.fault(self.timeout.as_secs())),
                 _ => {}
             }
         };
-        let left = || deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
-        let silent = || watch.fault(self.timeout.as_secs());
+        let left = || deadline.saturating_duration_since(Instant::now()).max(ANSWER);
+        let silent = || {
+            serve(&consumer);
+            watch.fault(self.timeout.as_secs())
+        };
         let cluster = consumer.client().fetch_cluster_id(left()).ok_or_else(silent)?;
         let mut watermarks = BTreeMap::new();
         for partition in partitions {
-            watermarks.insert(partition, consumer.fetch_watermarks(name, partition, left()).map_err(|_| silent())?);
+            let found = consumer.fetch_watermarks(name, partition, left()).map_err(|error| {
+                watch.note(false, &error.to_string());
+                silent()
+            });
+            watermarks.insert(partition, found?);
         }
         Ok(Topic { name: name.to_owned(), cluster, watermarks })
     }
+}
+
+/// Whether no later answer will bring the topic: it is not there, cannot be, or is not this user's to read.
+const fn absent(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::InvalidTopic | RDKafkaErrorCode::TopicAuthorizationFailed
+    )
+}
+
+/// Lets librdkafka's messages reach the context, which they do only while somebody polls.
+fn serve(consumer: &BaseConsumer<Watch>) {
+    // A poll ends with each message that is an event of ours, so it is polled until nothing more comes.
+    while consumer.poll(Duration::from_millis(20)).is_some() {}
 }

@@ -12,26 +12,39 @@ pub(crate) enum KafkaFault {
     #[error("connect to Kafka: {0}")]
     Refused(String),
     /// No broker answers.
-    #[error("connect to Kafka: no answer for {seconds} s{}", .reason.as_ref().map(|r| format!(" ({r})")).unwrap_or_default())]
+    #[error("connect to Kafka: no answer for {seconds} s{}", reason.as_ref().map(|r| format!(" ({r})")).unwrap_or_default())]
     Silent { seconds: u64, reason: Option<String> },
     /// There is no such topic.
     #[error("find topic `{0}`: there is none, or the user may not read it")]
     NoTopic(String),
     /// The log is ahead of the topic.
-    #[error("continue partition {partition}: offset {stored} is stored but the topic ends at {high}; it was made anew")]
+    #[error("continue partition {partition}: offset {stored} is landed but the topic ends at {high}: it was made anew")]
     Recreated { partition: i32, stored: i64, high: i64 },
+    /// The log knows a partition that is not there.
+    #[error(
+        "continue partition {partition}: it has landed rows but the topic has only {partitions} partitions: it was made anew"
+    )]
+    Fewer { partition: i32, partitions: usize },
     /// Retention took records.
     #[error("continue partition {partition}: offsets {from} to {to} are gone (retention)")]
     Lost { partition: i32, from: i64, to: i64 },
+    /// Retention took records after the run had looked.
+    #[error("read all records: the first ones went (retention) while they were read")]
+    Vanished,
     /// A loss that is accepted but is not the one that there is.
     #[error("accept the loss {partition}:{from}-{to}: these are not the offsets that are gone")]
     WrongLoss { partition: i32, from: i64, to: i64 },
     /// Offsets inside the range are missing.
-    #[error("read all records: offsets {0} are missing, and the contract says `offsetGaps: refused`")]
-    Gap(String),
-    /// Another run landed other offsets meanwhile.
-    #[error("commit partition {0}: another run has landed other offsets meanwhile")]
-    Overtaken(i32),
+    #[error(
+        "read all records of partition {partition}: offsets {from} to {to} are missing, and the contract says `offsetGaps: refused`"
+    )]
+    Gap { partition: i32, from: i64, to: i64 },
+    /// An offset that was read came again.
+    #[error("read all records of partition {partition}: offset {offset} came again")]
+    Again { partition: i32, offset: i64 },
+    /// Other runs landed the same records, again and again.
+    #[error("commit: other runs landed records of this topic {0} times meanwhile")]
+    Overtaken(u32),
     /// The consumer failed.
     #[error("consume: {0}")]
     Consume(String),
@@ -41,21 +54,32 @@ impl Faulty for KafkaFault {
     fn fault(&self) -> Fault {
         match self {
             Self::Options(_) | Self::Refused(_) | Self::NoTopic(_) | Self::WrongLoss { .. } => Fault::Config,
-            Self::Recreated { .. } | Self::Lost { .. } | Self::Gap(_) => Fault::Data,
+            Self::Recreated { .. }
+            | Self::Fewer { .. }
+            | Self::Lost { .. }
+            | Self::Vanished
+            | Self::Gap { .. }
+            | Self::Again { .. } => Fault::Data,
             Self::Silent { .. } | Self::Overtaken(_) | Self::Consume(_) => Fault::Transient,
         }
     }
 
     fn hint(&self) -> Option<String> {
-        match self {
-            Self::Refused(_) => Some("check --user, the secret `kafka/<user>`, --security and --ca-file".into()),
-            Self::Recreated { .. } => Some("land the new topic in a table of its own, with a contract of its own".into()),
-            Self::Lost { partition, from, to } => {
-                Some(format!("restore the records, or go on without them on record: --accept-loss {partition}:{from}-{to}"))
+        Some(match self {
+            Self::Refused(_) => "check --user, the secret `kafka/<user>`, --security and --ca-file".into(),
+            Self::Silent { .. } => "check --bootstrap and --security; if they are right, run the same command again later".into(),
+            Self::Recreated { .. } | Self::Fewer { .. } => {
+                "land the new topic in a table of its own, with a contract of its own".into()
             }
-            Self::Gap(_) => Some("transactions and compaction leave gaps: if that is the case, say `offsetGaps: allowed` in the contract".into()),
-            Self::Overtaken(_) => Some("run the same command again".into()),
-            _ => None,
-        }
+            Self::Lost { partition, from, to } => {
+                format!("restore the records, or go on without them on record: --accept-loss {partition}:{from}-{to}")
+            }
+            Self::Vanished => "run the same command again: it says which offsets are gone".into(),
+            Self::Gap { .. } => {
+                "transactions and compaction leave gaps: if that is the case, say `offsetGaps: allowed` in the contract".into()
+            }
+            Self::Overtaken(_) => "run the same command again".into(),
+            Self::Options(_) | Self::NoTopic(_) | Self::WrongLoss { .. } | Self::Again { .. } | Self::Consume(_) => return None,
+        })
     }
 }

@@ -16,15 +16,20 @@ mod rows;
 pub use args::{Args, Loss, Security};
 
 use anyhow::{Context as _, anyhow};
+use error::KafkaFault;
 use lake_core::{
     Fault, Ledger, Summary,
-    contract::bronze::{KafkaSource, OffsetGaps, Source},
+    contract::bronze::{KafkaSource, Source},
     fault_point, operator,
     summary::Outcome,
 };
 use lake_edge::{Attach as _, Edge};
 use lake_table::{Batch, NewFile, Plan, Proposal, Table, TableSpec};
+use plan::{Planned, Stored};
 use std::{collections::BTreeMap, ffi::OsString, process::ExitCode, sync::Arc};
+
+/// How often a run starts again because another one landed the same records before it.
+const OVERTAKEN_MAX: u32 = 5;
 
 /// The whole program.
 pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -34,44 +39,67 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Lands what is new and returns what was done.
 async fn run(args: Args, edge: Edge) -> anyhow::Result<Summary> {
     let source = source(&edge)?;
-    let table = Table::open_or_create(&edge.lake, &TableSpec::of(&edge.contract)).await.attach()?;
+    let mut table = Table::open_or_create(&edge.lake, &TableSpec::of(&edge.contract)).await.attach()?;
     let password = args.user.as_ref().map(|user| edge.secret(&format!("kafka/{user}"))).transpose()?;
     let broker = broker::Broker::new(&args, password, &edge.run.table);
     let reading = || format!("failed to read Kafka topic `{}`", source.topic);
     let topic = broker.topic(&source.topic).await.attach().with_context(reading)?;
-    let mut stored = BTreeMap::new();
-    for partition in topic.watermarks.keys() {
-        stored.insert(*partition, table.txn(&topic.application(*partition)).await.attach()?);
+    for _ in 0..OVERTAKEN_MAX {
+        let stored = stored(&table, &topic).await?;
+        let planned = plan::plan(&topic, &stored, &args.accept_loss).attach().with_context(reading)?;
+        if planned == Planned::default() {
+            return nothing_new(&edge, &table, &topic).await;
+        }
+        let landed = land(&edge, &source, &broker, &topic, &table, &planned).await.with_context(reading)?;
+        let summary = summary(&edge, &topic, &planned, &landed);
+        if let Some(committed) = commit(&mut table, &topic, &stored, landed, summary).await? {
+            return Ok(committed);
+        }
     }
-    let ranges = plan::ranges(&topic, &stored, &args.accept_loss).attach().with_context(reading)?;
-    let mut summary = edge.summary();
-    summary.inputs = topic.watermarks.iter().map(|(partition, (_, high))| (format!("{}/{partition}", topic.name), *high)).collect();
-    if ranges.is_empty() {
-        summary.table_version = Some(table.version());
-        return Ok(summary);
-    }
-    fault_point!("kafka.fetch.before");
-    let landed = land(&edge, &source, &broker, &topic, &table, ranges).await.with_context(reading)?;
-    fault_point!("kafka.write.after");
-    summary.outcome = Outcome::Committed;
-    let accepted = landed.files.iter().map(|file| file.rows).sum();
-    summary.ledger = Ledger { read: landed.read, accepted, ..Ledger::default() };
-    if !landed.gaps.is_empty() {
-        summary.facts.insert("offset_gaps".to_owned(), landed.gaps.clone().into());
-    }
-    if !args.accept_loss.is_empty() {
-        let texts: Vec<String> = args.accept_loss.iter().map(|l| format!("{}:{}-{}", l.partition, l.from, l.to)).collect();
-        summary.facts.insert("accepted_loss".to_owned(), texts.into());
-    }
-    summary.duration_ms = edge.elapsed_ms();
-    commit(table, &topic, &stored, landed, summary).await
+    Err(KafkaFault::Overtaken(OVERTAKEN_MAX)).attach()
 }
 
 fn source(edge: &Edge) -> anyhow::Result<KafkaSource> {
+    let refused = |text: String| Err(anyhow!(text).context(Fault::Config));
+    if edge.full_refresh || edge.run.generation > 1 {
+        return refused(
+            "failed to read a topic again: its records are landed once, so --generation and --full-refresh are refused".into(),
+        );
+    }
     match edge.contract.bronze().map(|bronze| &bronze.source) {
         Some(Source::Kafka(kafka)) => Ok(kafka.clone()),
-        _ => Err(anyhow!("failed to land `{}`: it does not come from Kafka", edge.contract.table).context(Fault::Config)),
+        _ => refused(format!("failed to land `{}`: it does not come from Kafka", edge.contract.table)),
     }
+}
+
+/// Returns what the table's log says of each partition, also of those that the topic does not have any more.
+async fn stored(table: &Table, topic: &broker::Topic) -> anyhow::Result<Stored> {
+    let mut stored = Stored::new();
+    for partition in 0.. {
+        match table.txn(&topic.application(partition)).await.attach()? {
+            Some(offset) => drop(stored.insert(partition, offset)),
+            None if topic.watermarks.keys().all(|known| *known < partition) => break,
+            None => {}
+        }
+    }
+    Ok(stored)
+}
+
+/// A window that has brought something is done already; any other run without news changes nothing.
+async fn nothing_new(edge: &Edge, table: &Table, topic: &broker::Topic) -> anyhow::Result<Summary> {
+    if let Some(mut done) = table.last_summary().await.attach()?.filter(|done| done.window == edge.run.window) {
+        done.outcome = Outcome::AlreadyDone;
+        return Ok(done);
+    }
+    let mut summary = edge.summary();
+    summary.inputs = positions(topic);
+    summary.table_version = Some(table.version());
+    Ok(summary)
+}
+
+/// Where each partition ends for this run.
+fn positions(topic: &broker::Topic) -> BTreeMap<String, i64> {
+    topic.watermarks.iter().map(|(partition, (_, high))| (topic.application(*partition), *high - 1)).collect()
 }
 
 /// What was consumed and written.
@@ -81,6 +109,7 @@ struct Landed {
     read: u64,
     last: BTreeMap<i32, i64>,
     gaps: Vec<String>,
+    undecodable: u64,
 }
 
 /// Consumes the ranges and writes their rows.
@@ -90,16 +119,25 @@ async fn land(
     broker: &broker::Broker,
     topic: &broker::Topic,
     table: &Table,
-    ranges: Vec<plan::Range>,
+    planned: &Planned,
 ) -> anyhow::Result<Landed> {
     let (meta, _) = lake_bronze::Meta::new(&edge.run, &edge.contract).attach()?;
-    let total = ranges.iter().map(|range| u64::try_from(range.until - range.from).unwrap_or(0)).sum();
+    let total = planned.ranges.iter().map(|range| u64::try_from(range.until - range.from).unwrap_or(0)).sum();
     let bar = edge.progress("records landed", Some(total));
-    let mut reader = consume::start(broker.clone(), topic.name.clone(), ranges);
+    fault_point!("kafka.fetch.before");
+    let order = consume::Order {
+        broker: broker.clone(),
+        topic: topic.name.clone(),
+        ranges: planned.ranges.clone(),
+        gaps: source.offset_gaps,
+    };
+    let mut reader = consume::start(order);
     let topic_name: Arc<str> = topic.name.as_str().into();
     let mut writer = table.writer();
+    let mut undecodable = 0;
     while let Some(records) = reader.next().await.attach()? {
         bar.inc(records.rows() as u64);
+        undecodable += records.undecodable();
         let batch = rows::batch(&meta, &table.spec().schema, &topic_name, records).attach()?;
         let batch = operator!("kafka.write", Batch(batch)).0;
         writer.write(&batch).await.attach()?;
@@ -107,64 +145,62 @@ async fn land(
     bar.done();
     fault_point!("kafka.fetch.after");
     let consumed = reader.finish().attach()?;
-    if source.offset_gaps == OffsetGaps::Refused
-        && let Some(gap) = consumed.gaps.first()
-    {
-        return Err(error::KafkaFault::Gap(gap.clone())).attach();
-    }
     let handed = writer.rows();
     let files = writer.finish().await.attach()?;
-    Ok(Landed { files, handed, read: consumed.read, last: consumed.last, gaps: consumed.gaps })
+    fault_point!("kafka.write.after");
+    let mut last: BTreeMap<i32, i64> = planned.given_up.iter().map(|loss| (loss.partition, loss.to)).collect();
+    last.extend(consumed.last);
+    let gaps = consumed.gaps.iter().map(ToString::to_string).collect();
+    Ok(Landed { files, handed, read: consumed.read, last, gaps, undecodable })
 }
 
-/// Commits rows and progress together; a second copy of the run that finds its offsets in the log is done.
+fn summary(edge: &Edge, topic: &broker::Topic, planned: &Planned, landed: &Landed) -> Summary {
+    let mut summary = edge.summary();
+    summary.outcome = Outcome::Committed;
+    summary.inputs = positions(topic);
+    // Read is what the offsets say, accepted what the written files say.
+    let accepted = landed.files.iter().map(|file| file.rows).sum();
+    summary.ledger = Ledger { read: landed.read, accepted, ..Ledger::default() };
+    let offsets: Vec<String> =
+        planned.ranges.iter().map(|range| format!("{}:{}-{}", range.partition, range.from, range.until - 1)).collect();
+    summary.facts.insert("offsets".to_owned(), offsets.into());
+    summary.facts.insert("undecodable".to_owned(), landed.undecodable.into());
+    if !landed.gaps.is_empty() {
+        summary.facts.insert("offset_gaps".to_owned(), landed.gaps.clone().into());
+    }
+    if !planned.given_up.is_empty() {
+        let losses: Vec<String> = planned.given_up.iter().map(ToString::to_string).collect();
+        summary.facts.insert("accepted_loss".to_owned(), losses.into());
+    }
+    summary.duration_ms = edge.elapsed_ms();
+    summary
+}
+
+/// Commits rows and progress together; `None` when another run landed records of these partitions meanwhile.
 async fn commit(
-    mut table: Table,
+    table: &mut Table,
     topic: &broker::Topic,
-    stored: &BTreeMap<i32, Option<i64>>,
+    before: &Stored,
     landed: Landed,
     summary: Summary,
-) -> anyhow::Result<Summary> {
-    let last: Vec<(i32, String, i64)> = landed.last.iter().map(|(p, offset)| (*p, topic.application(*p), *offset)).collect();
+) -> anyhow::Result<Option<Summary>> {
+    let txns: Vec<(String, i64)> =
+        landed.last.iter().map(|(partition, offset)| (topic.application(*partition), *offset)).collect();
+    let mut overtaken = false;
     let plan = async |table: &Table| {
-        let mut moved = false;
-        for (partition, application, offset) in &last {
-            let now = table.txn(application).await.attach()?;
-            moved |= now != stored.get(partition).copied().flatten();
-            if now.is_some_and(|now| now > *offset) {
-                return Err(error::KafkaFault::Overtaken(*partition)).attach();
-            }
-        }
-        if moved {
-            return already_done(table, &last).await;
+        if stored(table, topic).await? != *before {
+            overtaken = true;
+            return Ok(Plan::Done(summary.clone()));
         }
         Ok(Plan::Commit(Proposal {
             add: landed.files.clone(),
             remove: Vec::new(),
-            txns: last.iter().map(|(_, application, offset)| (application.clone(), *offset)).collect(),
+            txns: txns.clone(),
             inserted: landed.handed,
             removed: 0,
             summary: summary.clone(),
         }))
     };
-    table.commit(plan).await
-}
-
-async fn already_done(table: &Table, last: &[(i32, String, i64)]) -> anyhow::Result<Plan> {
-    for (partition, application, offset) in last {
-        if table.txn(application).await.attach()? != Some(*offset) {
-            return Err(error::KafkaFault::Overtaken(*partition)).attach();
-        }
-    }
-    let entry = match last.first() {
-        Some((_, application, _)) => table.commit_of(application).await.attach()?,
-        None => None,
-    };
-    match entry.and_then(|entry| entry.summary) {
-        Some(mut summary) => {
-            summary.outcome = Outcome::AlreadyDone;
-            Ok(Plan::Done(summary))
-        }
-        None => Err(error::KafkaFault::Overtaken(last.first().map_or(0, |(partition, ..)| *partition))).attach(),
-    }
+    let committed = table.commit(plan).await?;
+    Ok((!overtaken).then_some(committed))
 }

@@ -3,6 +3,9 @@
 use crate::{Loss, broker::Topic, error::KafkaFault};
 use std::collections::BTreeMap;
 
+/// Last landed offset of each partition, by the table's log.
+pub(crate) type Stored = BTreeMap<i32, i64>;
+
 /// Offsets of one partition, `[from, until)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Range {
@@ -14,33 +17,46 @@ pub(crate) struct Range {
     pub(crate) until: i64,
 }
 
-/// Returns the ranges with something new.
+/// What a run consumes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Planned {
+    /// Partitions with something new.
+    pub(crate) ranges: Vec<Range>,
+    /// Offsets that retention took and the caller gives up.
+    pub(crate) given_up: Vec<Loss>,
+}
+
+/// Plans a run.
 ///
-/// A stored offset beyond the end means another topic under the same name; one before the beginning means that retention
-/// took records, which is an error unless exactly those offsets are given up on record.
-pub(crate) fn ranges(topic: &Topic, stored: &BTreeMap<i32, Option<i64>>, losses: &[Loss]) -> Result<Vec<Range>, KafkaFault> {
-    let mut ranges = Vec::new();
-    let mut gone = Vec::new();
+/// A stored offset beyond the end, or of a partition that the topic does not have, means another topic under the same name;
+/// one before the beginning means that retention took records, which is an error unless exactly those offsets are given up.
+/// A loss that an earlier run has given up is passed over, so that the same command can run again.
+pub(crate) fn plan(topic: &Topic, stored: &Stored, losses: &[Loss]) -> Result<Planned, KafkaFault> {
+    if let Some(partition) = stored.keys().find(|partition| !topic.watermarks.contains_key(partition)) {
+        return Err(KafkaFault::Fewer { partition: *partition, partitions: topic.watermarks.len() });
+    }
+    let mut planned = Planned::default();
     for (&partition, &(low, high)) in &topic.watermarks {
-        let from = match stored.get(&partition).copied().flatten() {
+        let from = match stored.get(&partition).copied() {
             Some(stored) if stored >= high => return Err(KafkaFault::Recreated { partition, stored, high }),
             Some(stored) if stored + 1 < low => {
-                gone.push(Loss { partition, from: stored + 1, to: low - 1 });
+                planned.given_up.push(Loss { partition, from: stored + 1, to: low - 1 });
                 low
             }
             Some(stored) => stored + 1,
             None => low,
         };
         if from < high {
-            ranges.push(Range { partition, from, until: high });
+            planned.ranges.push(Range { partition, from, until: high });
         }
     }
-    if let Some(wrong) = losses.iter().find(|loss| !gone.contains(loss)) {
-        return Err(KafkaFault::WrongLoss { partition: wrong.partition, from: wrong.from, to: wrong.to });
+    let past = |loss: &Loss| stored.get(&loss.partition).is_some_and(|stored| *stored >= loss.to);
+    if let Some(lost) = planned.given_up.iter().find(|gone| !losses.contains(gone)) {
+        return Err(KafkaFault::Lost { partition: lost.partition, from: lost.from, to: lost.to });
     }
-    match gone.iter().find(|loss| !losses.contains(loss)) {
-        Some(lost) => Err(KafkaFault::Lost { partition: lost.partition, from: lost.from, to: lost.to }),
-        None => Ok(ranges),
+    match losses.iter().find(|loss| !planned.given_up.contains(loss) && !past(loss)) {
+        Some(wrong) => Err(KafkaFault::WrongLoss { partition: wrong.partition, from: wrong.from, to: wrong.to }),
+        None => Ok(planned),
     }
 }
 
@@ -48,31 +64,60 @@ pub(crate) fn ranges(topic: &Topic, stored: &BTreeMap<i32, Option<i64>>, losses:
 mod tests {
     use super::*;
 
-    fn of(low: i64, high: i64, stored: Option<i64>, losses: &[Loss]) -> Result<Vec<Range>, KafkaFault> {
-        ranges(&Topic::of(&[(0, low, high)]), &BTreeMap::from([(0, stored)]), losses)
+    fn of(low: i64, high: i64, stored: Option<i64>, losses: &[Loss]) -> Result<Planned, KafkaFault> {
+        let stored = stored.map(|stored| (0, stored)).into_iter().collect();
+        plan(&Topic::of(&[(0, low, high)]), &stored, losses)
+    }
+
+    fn ranges(low: i64, high: i64, stored: Option<i64>) -> Vec<(i64, i64)> {
+        of(low, high, stored, &[]).unwrap().ranges.iter().map(|range| (range.from, range.until)).collect()
     }
 
     #[test]
     fn consuming_goes_on_after_the_stored_offset() {
-        assert_eq!(of(0, 10, None, &[]).unwrap(), [Range { partition: 0, from: 0, until: 10 }]);
-        assert_eq!(of(0, 10, Some(3), &[]).unwrap(), [Range { partition: 0, from: 4, until: 10 }]);
-        assert_eq!(of(0, 10, Some(9), &[]).unwrap(), []);
-        assert_eq!(of(0, 0, None, &[]).unwrap(), []);
-        assert_eq!(of(5, 10, Some(4), &[]).unwrap(), [Range { partition: 0, from: 5, until: 10 }]);
+        assert_eq!(ranges(0, 10, None), [(0, 10)]);
+        assert_eq!(ranges(3, 10, None), [(3, 10)]);
+        assert_eq!(ranges(0, 10, Some(0)), [(1, 10)]);
+        assert_eq!(ranges(0, 10, Some(3)), [(4, 10)]);
+        assert_eq!(ranges(5, 10, Some(4)), [(5, 10)]);
+    }
+
+    #[test]
+    fn a_partition_without_news_is_not_assigned() {
+        assert_eq!(ranges(0, 10, Some(9)), []);
+        assert_eq!(ranges(0, 0, None), []);
+        assert_eq!(ranges(10, 10, Some(9)), []);
     }
 
     #[test]
     fn a_topic_that_ends_before_the_stored_offset_was_made_anew() {
         assert!(matches!(of(0, 10, Some(10), &[]), Err(KafkaFault::Recreated { stored: 10, high: 10, .. })));
+        assert!(matches!(of(0, 0, Some(0), &[]), Err(KafkaFault::Recreated { stored: 0, high: 0, .. })));
+    }
+
+    #[test]
+    fn a_topic_with_fewer_partitions_was_made_anew() {
+        let stored = Stored::from([(0, 3), (1, 5)]);
+        let result = plan(&Topic::of(&[(0, 0, 10)]), &stored, &[]);
+        assert!(matches!(result, Err(KafkaFault::Fewer { partition: 1, partitions: 1 })), "{result:?}");
     }
 
     #[test]
     fn lost_offsets_stop_the_run_unless_exactly_they_are_accepted() {
         assert!(matches!(of(6, 10, Some(3), &[]), Err(KafkaFault::Lost { from: 4, to: 5, .. })));
         let right = Loss { partition: 0, from: 4, to: 5 };
-        assert_eq!(of(6, 10, Some(3), &[right]).unwrap(), [Range { partition: 0, from: 6, until: 10 }]);
+        let planned = of(6, 10, Some(3), &[right]).unwrap();
+        assert_eq!(planned, Planned { ranges: vec![Range { partition: 0, from: 6, until: 10 }], given_up: vec![right] });
         let wrong = Loss { partition: 0, from: 4, to: 6 };
-        assert!(matches!(of(6, 10, Some(3), &[wrong]), Err(KafkaFault::WrongLoss { .. })));
+        assert!(matches!(of(6, 10, Some(3), &[wrong]), Err(KafkaFault::Lost { .. })));
+        assert!(matches!(of(6, 10, Some(3), &[right, wrong]), Err(KafkaFault::WrongLoss { .. })));
         assert!(matches!(of(0, 10, Some(3), &[right]), Err(KafkaFault::WrongLoss { .. })));
+        assert!(matches!(of(0, 10, None, &[right]), Err(KafkaFault::WrongLoss { .. })));
+    }
+
+    #[test]
+    fn a_loss_that_was_given_up_before_is_passed_over() {
+        let past = Loss { partition: 0, from: 4, to: 5 };
+        assert_eq!(of(6, 10, Some(9), &[past]).unwrap(), Planned::default());
     }
 }

@@ -9,13 +9,19 @@ use lake_core::operator::{Mutation, Rows};
 use lake_table::columns;
 use rdkafka::{
     Message as _,
-    message::{BorrowedMessage, Headers as _},
+    message::{BorrowedHeaders, BorrowedMessage, Headers as _},
 };
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use std::{fmt::Write as _, sync::Arc};
+use std::{borrow::Cow, fmt::Write as _, panic::AssertUnwindSafe, sync::Arc};
 
 /// Rule id of a payload that is no JSON object.
 const UNDECODABLE: &str = "payload_undecodable";
+/// Rule id of headers that cannot be read; the record lands without them.
+const HEADERS_UNREADABLE: &str = "headers_unreadable";
+/// Both.
+const BOTH: &str = "payload_undecodable,headers_unreadable";
+/// How bytes that are no text begin where a column is text.
+const HEX: &str = "hex:";
 
 /// Records that wait for their batch, one builder per column.
 #[derive(Debug, Default)]
@@ -29,6 +35,7 @@ pub(crate) struct Records {
     violations: StringBuilder,
     rows: usize,
     bytes: usize,
+    undecodable: u64,
     mutation: Option<Mutation>,
 }
 
@@ -38,16 +45,25 @@ impl Records {
         let payload = message.payload();
         self.payload.append_option(payload);
         self.bytes += payload.map_or(0, <[u8]>::len);
-        match message.key().map(|key| (std::str::from_utf8(key), key)) {
+        match message.key().map(text) {
             None => self.key.append_null(),
-            Some((Ok(text), _)) => self.key.append_value(text),
-            Some((Err(_), bytes)) => self.key.append_value(format!("hex:{}", lake_core::mask::hex_of(bytes))),
+            Some(key) => self.key.append_value(key),
         }
         self.partition.append_value(message.partition());
         self.offset.append_value(message.offset());
         self.timestamp.append_option(message.timestamp().to_millis().map(|ms| ms * 1_000));
-        self.headers.append_option(headers(message));
-        self.violations.append_option((!decodable(payload)).then_some(UNDECODABLE));
+        let violation = match (decodable(payload), message.headers().map(headers)) {
+            (decodable, Some(None)) => {
+                self.headers.append_null();
+                Some(if decodable { HEADERS_UNREADABLE } else { BOTH })
+            }
+            (decodable, headers) => {
+                self.headers.append_option(headers.flatten());
+                (!decodable).then_some(UNDECODABLE)
+            }
+        };
+        self.undecodable += u64::from(violation.is_some());
+        self.violations.append_option(violation);
         self.rows += 1;
     }
 
@@ -55,9 +71,12 @@ impl Records {
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes
     }
-}
 
-impl Records {
+    /// Number of records with a violation.
+    pub(crate) const fn undecodable(&self) -> u64 {
+        self.undecodable
+    }
+
     /// Number of records.
     pub(crate) const fn rows(&self) -> usize {
         self.rows
@@ -75,13 +94,19 @@ impl Rows for Records {
     }
 }
 
-fn headers(message: &BorrowedMessage<'_>) -> Option<String> {
-    let headers = message.headers()?;
-    let pairs = headers.iter().map(|header| {
-        let value = header.value.map(|bytes| std::str::from_utf8(bytes).map_or_else(|_| format!("hex:{}", lake_core::mask::hex_of(bytes)), str::to_owned));
-        serde_json::json!([header.key, value])
-    });
-    Some(serde_json::Value::Array(pairs.collect()).to_string())
+/// Bytes as text without loss: UTF-8 as it is, anything else (and what looks like it) in hex behind `hex:`.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.starts_with(HEX) => Cow::Borrowed(text),
+        _ => Cow::Owned(format!("{HEX}{}", lake_core::mask::hex_of(bytes))),
+    }
+}
+
+/// Headers as JSON, `[[name, value], ...]` in their order; `None` when a name is not UTF-8, on which rdkafka panics.
+fn headers(headers: &BorrowedHeaders) -> Option<String> {
+    let read = || headers.iter().map(|header| serde_json::json!([header.key, header.value.map(text)])).collect();
+    let pairs = std::panic::catch_unwind(AssertUnwindSafe(read)).ok()?;
+    Some(serde_json::Value::Array(pairs).to_string())
 }
 
 /// Whether a payload is one JSON object in UTF-8, after an optional schema-registry prefix (zero and four bytes).
@@ -147,11 +172,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn bytes_become_text_without_loss() {
+        assert_eq!(text(b"order-1"), "order-1");
+        assert_eq!(text("gr\u{fc}n".as_bytes()), "gr\u{fc}n");
+        assert_eq!(text(b"\xff\x01"), "hex:ff01");
+        assert_eq!(text(b"hex:ff01"), "hex:6865783a66663031");
+        assert_eq!(text(b""), "");
+    }
+
+    #[test]
     fn only_json_objects_are_decodable() {
         for good in [&b"{}"[..], b" {\"a\":[1,{\"b\":null}]} ", b"\x00\x00\x00\x00\x07{\"a\":1}"] {
             assert!(decodable(Some(good)), "{good:?}");
         }
-        for bad in [&b""[..], b"null", b"[]", b"1", b"{\"a\":1", b"{\"a\":1} x", b"{\"a\":\"\xff\"}", b"\x00\x00\x00\x00\x07", b"\x00{}"] {
+        for bad in
+            [&b""[..], b"null", b"[]", b"1", b"{\"a\":1", b"{\"a\":1} x", b"{\"a\":\"\xff\"}", b"\x00\x00\x00\x00\x07", b"\x00{}"]
+        {
             assert!(!decodable(Some(bad)), "{bad:?}");
         }
         assert!(!decodable(None));

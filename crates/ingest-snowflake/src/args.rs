@@ -49,9 +49,13 @@ pub struct Args {
     #[arg(long, env = env::SNOWFLAKE_DRIVER, default_value = "libadbc_driver_snowflake.so")]
     pub driver: PathBuf,
 
-    /// Seconds that a login or one answer may take
+    /// Seconds that one try of the login may take, and for which a request is tried again while the service is down
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub timeout_seconds: u64,
+
+    /// Seconds until the first rows of a query, and then until each next batch
+    #[arg(long, default_value_t = 900, value_parser = clap::value_parser!(u64).range(1..=86400))]
+    pub answer_seconds: u64,
 
     /// New tries of the login after the first one
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=20))]

@@ -36,8 +36,9 @@ async fn run(args: Args, edge: Edge) -> anyhow::Result<Summary> {
     let options = client::Options::new(&args, edge.secret("snowflake/password")?, &plan.source);
     let reading = format!("failed to read Snowflake table `{}`", plan.source.table);
     fault_point!("snowflake.fetch.before");
-    let mut reader = session::start(options, plan.query.clone()).await.attach().with_context(|| reading.clone())?;
-    let extra = plan.compare(&reader.columns).attach().with_context(|| reading.clone())?;
+    let found = session::find(&options, &plan.query).await.attach().with_context(|| reading.clone())?;
+    let extra = plan.compare(&found.schema).attach().with_context(|| reading.clone())?;
+    let mut reader = found.read().await.attach().with_context(|| reading.clone())?;
     let bar = edge.progress("rows read", Some(reader.count));
     let mut writer = landing.table().writer();
     while let Some(batch) = reader.next().await.attach().with_context(|| reading.clone())? {

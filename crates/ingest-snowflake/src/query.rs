@@ -6,8 +6,6 @@ use lake_core::{Window, contract::bronze::SnowflakeSource};
 /// The queries of one window.
 #[derive(Debug, Clone)]
 pub(crate) struct Query {
-    database: String,
-    schema: String,
     table: String,
     columns: Vec<String>,
     key: Vec<String>,
@@ -16,85 +14,79 @@ pub(crate) struct Query {
     pub(crate) slice_rows: u64,
 }
 
-/// A part of the table by the first key column: `(after, upto]`, open where `None`. Values are SQL literals.
+/// A part of the table by its key: `(after, upto]`, open where `None`. Each holds one SQL literal per key column.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Slice {
-    pub(crate) after: Option<String>,
-    pub(crate) upto: Option<String>,
+    after: Option<Vec<String>>,
+    upto: Option<Vec<String>>,
 }
 
 impl Query {
     /// Returns the queries of a window over a source.
-    pub(crate) fn new(source: &SnowflakeSource, columns: Vec<String>, window: &Window) -> Self {
+    pub(crate) fn new(source: &SnowflakeSource, columns: &[String], window: &Window) -> Self {
         let cursor = quoted(&source.cursor);
-        let (from, to) = (literal(window.from() - source.lookback.0), literal(window.to()));
+        let (from, to) = (instant(window.from() - source.lookback.0), instant(window.to()));
         Self {
-            database: source.database.clone(),
-            schema: source.schema.clone(),
-            table: source.table.clone(),
-            columns,
-            key: source.key.clone(),
+            table: format!("{}.{}.{}", quoted(&source.database), quoted(&source.schema), quoted(&source.table)),
+            columns: columns.iter().map(|name| quoted(name)).collect(),
+            key: source.key.iter().map(|name| quoted(name)).collect(),
             predicate: format!("{cursor} >= {from} AND {cursor} < {to}"),
             slice_rows: source.slice_rows,
         }
     }
 
-    fn from(&self) -> String {
-        format!("{}.{}.{}", quoted(&self.database), quoted(&self.schema), quoted(&self.table))
+    /// No row, but all columns of the source with their types.
+    pub(crate) fn shape(&self) -> String {
+        format!("SELECT * FROM {} LIMIT 0", self.table)
     }
 
-    /// Name of the table for people.
-    pub(crate) fn table(&self) -> String {
-        format!("{}.{}.{}", self.database, self.schema, self.table)
-    }
-
-    /// The columns that the source has, by name.
-    pub(crate) fn source_columns(&self) -> String {
-        format!(
-            "SELECT COLUMN_NAME FROM {}.INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {} ORDER BY ORDINAL_POSITION",
-            quoted(&self.database),
-            text(&self.schema),
-            text(&self.table)
-        )
-    }
-
-    /// How many rows the window has.
+    /// How many rows the window has, and in how many each key column has a value.
     pub(crate) fn count(&self) -> String {
-        format!("SELECT COUNT(*) AS N FROM {} WHERE {}", self.from(), self.predicate)
+        let keys: String = self.key.iter().map(|key| format!(", COUNT({key})")).collect();
+        format!("SELECT COUNT(*){keys} FROM {} WHERE {}", self.table, self.predicate)
     }
 
-    /// Values of the first key column at which slices end.
+    /// The key of every row with which a slice ends.
     pub(crate) fn boundaries(&self) -> String {
-        let key = quoted(&self.key[0]);
+        let key = self.key.join(", ");
         format!(
-            "SELECT DISTINCT K FROM (SELECT {key} AS K, ROW_NUMBER() OVER (ORDER BY {key}) AS N FROM {} WHERE {}) WHERE MOD(N, {}) = 0 ORDER BY K",
-            self.from(),
-            self.predicate,
-            self.slice_rows
+            "SELECT {key} FROM {} WHERE {} QUALIFY MOD(ROW_NUMBER() OVER (ORDER BY {key}), {}) = 0 ORDER BY {key}",
+            self.table, self.predicate, self.slice_rows
         )
     }
 
     /// The rows of a slice, in key order.
     pub(crate) fn rows(&self, slice: &Slice) -> String {
-        let list = |names: &[String]| names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
-        let key = quoted(&self.key[0]);
         let mut predicate = self.predicate.clone();
+        // The first column alone is said again: it is what the service can skip partitions by.
         if let Some(after) = &slice.after {
-            predicate.push_str(&format!(" AND {key} > {after}"));
+            predicate.push_str(&format!(" AND {} >= {} AND {}", self.key[0], after[0], compared(&self.key, after, '>', ">")));
         }
         if let Some(upto) = &slice.upto {
-            predicate.push_str(&format!(" AND {key} <= {upto}"));
+            predicate.push_str(&format!(" AND {} <= {} AND {}", self.key[0], upto[0], compared(&self.key, upto, '<', "<=")));
         }
-        format!("SELECT {} FROM {} WHERE {predicate} ORDER BY {}", list(&self.columns), self.from(), list(&self.key))
+        format!("SELECT {} FROM {} WHERE {predicate} ORDER BY {}", self.columns.join(", "), self.table, self.key.join(", "))
+    }
+}
+
+/// Compares a compound key column by column, as text order does letter by letter.
+fn compared(key: &[String], values: &[String], before: char, last: &str) -> String {
+    match (key, values) {
+        ([key], [value]) => format!("{key} {last} {value}"),
+        ([key, keys @ ..], [value, values @ ..]) => {
+            format!("({key} {before} {value} OR ({key} = {value} AND {}))", compared(keys, values, before, last))
+        }
+        _ => "TRUE".to_owned(),
     }
 }
 
 /// Returns the slices between boundaries; together they are the whole table, whatever the boundaries are.
-pub(crate) fn slices(boundaries: &[String]) -> Vec<Slice> {
+pub(crate) fn slices(mut boundaries: Vec<Vec<String>>) -> Vec<Slice> {
+    boundaries.dedup();
     let mut slices = Vec::with_capacity(boundaries.len() + 1);
     let mut after = None;
     for boundary in boundaries {
-        slices.push(Slice { after: after.replace(boundary.clone()), upto: Some(boundary.clone()) });
+        slices.push(Slice { after: after.replace(boundary.clone()), upto: Some(boundary) });
     }
     slices.push(Slice { after, upto: None });
     slices
@@ -110,7 +102,7 @@ pub(crate) fn text(value: &str) -> String {
     format!("'{}'", value.replace('\\', "\\\\").replace('\'', "''"))
 }
 
-fn literal(at: DateTime<Utc>) -> String {
+fn instant(at: DateTime<Utc>) -> String {
     format!("'{}'::TIMESTAMP_NTZ", at.format("%Y-%m-%d %H:%M:%S%.6f"))
 }
 
@@ -129,29 +121,47 @@ mod tests {
             lookback: Span(chrono::Duration::hours(2)),
             slice_rows: 10,
         };
-        Query::new(&source, vec!["ORDER_ID".into(), "A\"B".into()], &"2017-12-30".parse().unwrap())
+        Query::new(&source, &["ORDER_ID".into(), "A\"B".into()], &"2017-12-30".parse().unwrap())
+    }
+
+    fn literals(values: &[&str]) -> Vec<String> {
+        values.iter().map(|value| (*value).to_owned()).collect()
     }
 
     #[test]
     fn the_window_reads_back_and_is_half_open() {
         let count = query().count();
+        assert!(
+            count.starts_with(
+                "SELECT COUNT(*), COUNT(\"ORDER_ID\"), COUNT(\"LINE\") FROM \"ANALYTICS\".\"PUBLIC\".\"ORDERS\" WHERE "
+            ),
+            "{count}"
+        );
         assert!(count.contains("\"UPDATED_AT\" >= '2017-12-29 22:00:00.000000'::TIMESTAMP_NTZ"), "{count}");
-        assert!(count.contains("\"UPDATED_AT\" < '2017-12-31 00:00:00.000000'::TIMESTAMP_NTZ"), "{count}");
+        assert!(count.ends_with("\"UPDATED_AT\" < '2017-12-31 00:00:00.000000'::TIMESTAMP_NTZ"), "{count}");
     }
 
     #[test]
-    fn slices_cover_everything_once() {
-        let ends = slices(&["3".into(), "7".into()]);
-        let pairs: Vec<_> = ends.iter().map(|s| (s.after.as_deref(), s.upto.as_deref())).collect();
-        assert_eq!(pairs, [(None, Some("3")), (Some("3"), Some("7")), (Some("7"), None)]);
-        assert_eq!(slices(&[]), [Slice::default()]);
+    fn slices_follow_each_other_without_gap() {
+        let boundaries = vec![literals(&["3", "1"]), literals(&["7", "2"]), literals(&["7", "2"])];
+        let ends: Vec<_> = slices(boundaries).into_iter().map(|slice| (slice.after, slice.upto)).collect();
+        let (first, second) = (literals(&["3", "1"]), literals(&["7", "2"]));
+        assert_eq!(ends, [(None, Some(first.clone())), (Some(first), Some(second.clone())), (Some(second), None)]);
+        assert_eq!(slices(Vec::new()), [Slice::default()]);
+    }
+
+    #[test]
+    fn a_compound_key_is_compared_column_by_column() {
+        let slice = Slice { after: Some(literals(&["3", "1"])), upto: Some(literals(&["7", "2"])) };
+        let sql = query().rows(&slice);
+        assert!(sql.contains(r#"AND "ORDER_ID" >= 3 AND ("ORDER_ID" > 3 OR ("ORDER_ID" = 3 AND "LINE" > 1))"#), "{sql}");
+        assert!(sql.contains(r#"AND "ORDER_ID" <= 7 AND ("ORDER_ID" < 7 OR ("ORDER_ID" = 7 AND "LINE" <= 2))"#), "{sql}");
+        assert!(sql.ends_with(r#"ORDER BY "ORDER_ID", "LINE""#), "{sql}");
     }
 
     #[test]
     fn identifiers_and_texts_cannot_break_out() {
-        let sql = query().rows(&Slice { after: Some(text("a'; DROP TABLE x; --")), upto: None });
-        assert!(sql.contains("\"A\"\"B\""), "{sql}");
-        assert!(sql.contains("> 'a''; DROP TABLE x; --'"), "{sql}");
-        assert!(sql.ends_with("ORDER BY \"ORDER_ID\", \"LINE\""), "{sql}");
+        assert!(query().rows(&Slice::default()).starts_with("SELECT \"ORDER_ID\", \"A\"\"B\" FROM "));
+        assert_eq!(text("a'; DROP TABLE x; --\\"), "'a''; DROP TABLE x; --\\\\'");
     }
 }

@@ -10,7 +10,7 @@ use crate::{
 use arrow::{
     array::{Array as _, ArrayRef, AsArray as _, RecordBatch},
     compute::cast,
-    datatypes::{DataType, Int64Type},
+    datatypes::{DataType, Int64Type, SchemaRef},
 };
 use lake_core::{Fault, fault::Faulty as _};
 use std::time::Duration;
@@ -18,79 +18,116 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// Batches in flight between the driver and the writer.
 const BATCHES_IN_FLIGHT: usize = 4;
+/// The driver has time limits of its own; ours are a little longer, so that its message is the one that is seen.
+const GRACE: Duration = Duration::from_secs(5);
+
+const LOGIN: &str = "log in to Snowflake";
+/// What the thread does while it asks for the columns.
+pub(crate) const DESCRIBE: &str = "describe the table";
+const COUNT: &str = "count the rows";
+/// What the thread does while rows come.
+pub(crate) const READ: &str = "read rows";
 
 enum Message {
-    Start { count: u64, columns: Vec<String>, slices: u64 },
+    Connected,
+    Columns(SchemaRef),
+    Start { count: u64, slices: u64 },
     Rows(RecordBatch),
     End,
     Failed(ClientError),
+}
+
+/// A table that is found, before any row is read.
+pub(crate) struct Found {
+    /// Columns that the source has.
+    pub(crate) schema: SchemaRef,
+    messages: Messages,
 }
 
 /// The rows of one window, as they come.
 pub(crate) struct Reader {
     /// Rows by the source's own count.
     pub(crate) count: u64,
-    /// Columns that the source has.
-    pub(crate) columns: Vec<String>,
     /// Slices that are read.
     pub(crate) slices: u64,
-    messages: Receiver<Message>,
-    timeout: Duration,
+    messages: Messages,
     read: u64,
 }
 
-/// Logs in, with some tries, and starts to read.
-pub(crate) async fn start(options: Options, query: Query) -> Result<Reader, ClientError> {
-    let mut pause = Duration::from_millis(500);
-    for tries_left in (0..=options.retries_max).rev() {
-        match attempt(options.clone(), query.clone()).await {
-            Err(error) if error.fault() == Fault::Transient && tries_left > 0 => {
-                tracing::warn!(%error, tries_left, "Snowflake not reached");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(10));
-            }
-            result => return result,
+/// What the thread says, each within its time.
+struct Messages {
+    receiver: Receiver<Message>,
+    answer: Duration,
+}
+
+impl Messages {
+    async fn next(&mut self, action: &'static str, within: Duration) -> Result<Message, ClientError> {
+        match tokio::time::timeout(within + GRACE, self.receiver.recv()).await {
+            Ok(Some(Message::Failed(error))) => Err(error),
+            Ok(Some(message)) => Ok(message),
+            Ok(None) | Err(_) => Err(ClientError::Silent { action, waited: within }),
         }
     }
-    Err(ClientError::Silent { action: "log in to Snowflake", waited: options.timeout })
 }
 
-async fn attempt(options: Options, query: Query) -> Result<Reader, ClientError> {
-    let timeout = options.timeout;
-    let (sender, mut messages) = channel(BATCHES_IN_FLIGHT);
-    std::thread::spawn(move || {
-        let message = match read(&options, &query, &sender) {
-            Ok(()) => Message::End,
-            Err(error) => Message::Failed(error),
-        };
-        // A reader that has gone away needs no answer.
-        let _ = sender.blocking_send(message);
-    });
-    match receive(&mut messages, "log in to Snowflake", timeout).await? {
-        Message::Start { count, columns, slices } => Ok(Reader { count, columns, slices, messages, timeout, read: 0 }),
-        Message::Failed(error) => Err(error),
-        Message::Rows(_) | Message::End => Err(ClientError::Silent { action: "log in to Snowflake", waited: timeout }),
+/// Logs in, with some tries, and finds the table.
+pub(crate) async fn find(options: &Options, query: &Query) -> Result<Found, ClientError> {
+    let mut messages = log_in(options, query).await?;
+    let within = messages.answer;
+    match messages.next(DESCRIBE, within).await? {
+        Message::Columns(schema) => Ok(Found { schema, messages }),
+        _ => Err(ClientError::Silent { action: DESCRIBE, waited: within }),
     }
 }
 
-async fn receive(messages: &mut Receiver<Message>, action: &'static str, timeout: Duration) -> Result<Message, ClientError> {
-    // The driver has time limits of its own; ours is a little longer, so that its message is the one that is seen.
-    let received = tokio::time::timeout(timeout + Duration::from_secs(5), messages.recv()).await;
-    received.ok().flatten().ok_or(ClientError::Silent { action, waited: timeout })
+impl Found {
+    /// Counts the rows and starts to read them.
+    pub(crate) async fn read(mut self) -> Result<Reader, ClientError> {
+        let within = self.messages.answer;
+        match self.messages.next(COUNT, within).await? {
+            Message::Start { count, slices } => Ok(Reader { count, slices, messages: self.messages, read: 0 }),
+            _ => Err(ClientError::Silent { action: COUNT, waited: within }),
+        }
+    }
+}
+
+async fn log_in(options: &Options, query: &Query) -> Result<Messages, ClientError> {
+    let mut pause = Duration::from_millis(500);
+    let mut tries_left = options.retries_max;
+    loop {
+        let (sender, receiver) = channel(BATCHES_IN_FLIGHT);
+        let (options_of_thread, query) = (options.clone(), query.clone());
+        std::thread::spawn(move || {
+            let message = read(&options_of_thread, &query, &sender).map_or_else(Message::Failed, |()| Message::End);
+            // A reader that has gone away needs no answer.
+            let _ = sender.blocking_send(message);
+        });
+        let mut messages = Messages { receiver, answer: options.answer };
+        match messages.next(LOGIN, options.timeout).await {
+            Ok(_) => return Ok(messages),
+            Err(error) if error.fault() == Fault::Transient && tries_left > 0 => {
+                tracing::warn!(%error, tries_left, "login failed");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(10));
+                tries_left -= 1;
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 impl Reader {
     /// Returns the next batch; `None` once all rows that the source counted have come.
     pub(crate) async fn next(&mut self) -> Result<Option<RecordBatch>, ClientError> {
-        match receive(&mut self.messages, "read rows", self.timeout).await? {
+        let within = self.messages.answer;
+        match self.messages.next(READ, within).await? {
             Message::Rows(batch) => {
                 self.read += batch.num_rows() as u64;
                 Ok(Some(batch))
             }
             Message::End if self.read == self.count => Ok(None),
-            Message::End => Err(ClientError::Moved { counted: self.count, read: self.read }),
-            Message::Failed(error) => Err(error),
-            Message::Start { .. } => Err(ClientError::Silent { action: "read rows", waited: self.timeout }),
+            Message::End => Err(ClientError::Moved { before: self.count, after: self.read }),
+            _ => Err(ClientError::Silent { action: READ, waited: within }),
         }
     }
 }
@@ -98,57 +135,103 @@ impl Reader {
 /// What the thread does.
 fn read(options: &Options, query: &Query, sender: &Sender<Message>) -> Result<(), ClientError> {
     let mut client = Client::connect(options)?;
-    let columns = texts(&mut client, &query.source_columns(), false)?;
-    if columns.is_empty() {
-        return Err(ClientError::NoTable(query.table()));
+    let gone = |message| sender.blocking_send(message).is_err();
+    if gone(Message::Connected) {
+        return Ok(());
+    }
+    let schema = client.query(DESCRIBE, &query.shape())?.schema();
+    if gone(Message::Columns(schema)) {
+        return Ok(());
     }
     let count = count(&mut client, query)?;
-    let boundaries = if count > query.slice_rows { texts(&mut client, &query.boundaries(), true)? } else { Vec::new() };
-    let slices = slices(&boundaries);
-    let start = Message::Start { count, columns, slices: slices.len() as u64 };
-    if sender.blocking_send(start).is_err() {
+    let boundaries = if count > query.slice_rows { keys(&mut client, query)? } else { Vec::new() };
+    let slices = slices(boundaries);
+    if gone(Message::Start { count, slices: slices.len() as u64 }) {
         return Ok(());
     }
     for slice in &slices {
-        for batch in client.query(&query.rows(slice))? {
-            let batch = batch.map_err(|e| broken(&e))?;
-            if batch.num_rows() > 0 && sender.blocking_send(Message::Rows(batch)).is_err() {
+        for batch in client.query(READ, &query.rows(slice))? {
+            let batch = batch.map_err(|e| broken(READ, &e))?;
+            if batch.num_rows() > 0 && gone(Message::Rows(batch)) {
                 return Ok(());
             }
         }
     }
     // Counted again: a row that came or went between two slices must not pass unseen.
     let again = self::count(&mut client, query)?;
-    if again == count { Ok(()) } else { Err(ClientError::Moved { counted: again, read: count }) }
+    if again == count { Ok(()) } else { Err(ClientError::Moved { before: count, after: again }) }
 }
 
+/// Returns the window's rows; a row without key could be in no slice, and nobody could tell it from another.
 fn count(client: &mut Client, query: &Query) -> Result<u64, ClientError> {
-    let mut total = 0;
-    for batch in client.query(&query.count())? {
-        let batch = batch.map_err(|e| broken(&e))?;
-        let column = cast(batch.column(0), &DataType::Int64).map_err(|e| broken(&e))?;
-        let numbers = column.as_primitive::<Int64Type>();
-        total += numbers.iter().flatten().filter_map(|n| u64::try_from(n).ok()).sum::<u64>();
-    }
-    Ok(total)
-}
-
-/// Returns the first column of a result as texts; as SQL literals when they go into a query again.
-fn texts(client: &mut Client, sql: &str, literals: bool) -> Result<Vec<String>, ClientError> {
-    let mut values = Vec::new();
-    for batch in client.query(sql)? {
-        let batch = batch.map_err(|e| broken(&e))?;
-        let column: &ArrayRef = batch.column(0);
-        let number = column.data_type().is_numeric();
-        let column = cast(column, &DataType::Utf8).map_err(|e| broken(&e))?;
-        let column = column.as_string::<i32>();
-        for value in (0..column.len()).filter(|row| column.is_valid(*row)).map(|row| column.value(row)) {
-            values.push(if literals && !number { text(value) } else { value.to_owned() });
+    let mut numbers = Vec::new();
+    for batch in client.query(COUNT, &query.count())? {
+        let batch = batch.map_err(|e| broken(COUNT, &e))?;
+        for column in batch.columns().iter().filter(|column| column.len() == 1) {
+            let number = cast(column, &DataType::Int64).map_err(|e| broken(COUNT, &e))?;
+            numbers.push(u64::try_from(number.as_primitive::<Int64Type>().value(0)).unwrap_or(0));
         }
     }
-    Ok(values)
+    let Some((all, keys)) = numbers.split_first() else {
+        return Err(ClientError::Failed { action: COUNT, message: "the answer is empty".into(), fault: Fault::Transient });
+    };
+    match keys.iter().find(|with_value| *with_value < all) {
+        Some(with_value) => Err(ClientError::NoKey { rows: all - with_value }),
+        None => Ok(*all),
+    }
 }
 
-fn broken(error: &arrow::error::ArrowError) -> ClientError {
-    ClientError::Failed { action: "read an answer", message: error.to_string(), fault: Fault::Transient }
+/// Returns the keys at which slices end, as SQL literals.
+fn keys(client: &mut Client, query: &Query) -> Result<Vec<Vec<String>>, ClientError> {
+    const ACTION: &str = "find the ends of the slices";
+    let mut keys = Vec::new();
+    for batch in client.query(ACTION, &query.boundaries())? {
+        let batch = batch.map_err(|e| broken(ACTION, &e))?;
+        let columns: Result<Vec<_>, _> = batch.columns().iter().map(literals).collect();
+        let columns = columns.map_err(|e| broken(ACTION, &e))?;
+        keys.extend((0..batch.num_rows()).map(|row| columns.iter().map(|column| column[row].clone()).collect()));
+    }
+    Ok(keys)
+}
+
+/// Returns the values of a column as SQL literals.
+fn literals(column: &ArrayRef) -> Result<Vec<String>, arrow::error::ArrowError> {
+    let kind = match column.data_type() {
+        DataType::Date32 => "::DATE",
+        DataType::Timestamp(_, None) => "::TIMESTAMP_NTZ",
+        DataType::Timestamp(_, Some(_)) => "::TIMESTAMP_TZ",
+        _ => "",
+    };
+    let bare = column.data_type().is_numeric() || column.data_type() == &DataType::Boolean;
+    let texts = cast(column, &DataType::Utf8)?;
+    let texts = texts.as_string::<i32>().iter().map(Option::unwrap_or_default);
+    Ok(texts.map(|value| if bare { value.to_owned() } else { format!("{}{kind}", text(value)) }).collect())
+}
+
+fn broken(action: &'static str, error: &arrow::error::ArrowError) -> ClientError {
+    ClientError::Failed { action, message: crate::client::plain(&error.to_string()), fault: Fault::Transient }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Date32Array, Decimal128Array, StringArray, TimestampMicrosecondArray};
+    use std::sync::Arc;
+
+    fn literal(column: impl arrow::array::Array + 'static) -> String {
+        let column: ArrayRef = Arc::new(column);
+        literals(&column).unwrap().remove(0)
+    }
+
+    #[test]
+    fn keys_become_literals_of_their_type() {
+        let number = Decimal128Array::from(vec![31_198_975_059]).with_precision_and_scale(38, 0).unwrap();
+        assert_eq!(literal(number), "31198975059");
+        assert_eq!(literal(StringArray::from(vec!["o'neil"])), "'o''neil'");
+        assert_eq!(literal(Date32Array::from(vec![17_529])), "'2017-12-29'::DATE");
+        assert_eq!(
+            literal(TimestampMicrosecondArray::from(vec![1_514_584_800_000_001])),
+            "'2017-12-29T22:00:00.000001'::TIMESTAMP_NTZ"
+        );
+    }
 }

@@ -89,11 +89,13 @@ async fn earlier(table: &Table, application: &str) -> Result<(Vec<DataFile>, u64
     let Some((entry, summary)) = entry.and_then(|entry| Some((entry.clone(), entry.summary?))) else {
         return Err(lost(table, application));
     };
-    let live: Vec<DataFile> = table.files().iter().filter(|file| entry.files.iter().any(|own| own.path == file.path)).cloned().collect();
+    let live: Vec<DataFile> =
+        table.files().iter().filter(|file| entry.files.iter().any(|own| own.path == file.path)).cloned().collect();
     if live.len() == entry.files.len() {
         return Ok((live, summary.ledger.accepted));
     }
-    let problem = format!("{} of the {} files of `{application}` were rewritten since", entry.files.len() - live.len(), entry.files.len());
+    let problem =
+        format!("{} of the {} files of `{application}` were rewritten since", entry.files.len() - live.len(), entry.files.len());
     Err(TableError::Log { table: table.spec().name.clone(), version: entry.version, problem })
 }
 

@@ -7,6 +7,8 @@
 
 mod landing;
 mod meta;
+#[cfg(test)]
+mod tests;
 
 pub use landing::Landing;
 pub use meta::{BronzeError, Meta, position_prefix};

@@ -57,7 +57,7 @@ impl TokenKey {
     /// When it is anything else, or shorter than 32 bytes.
     pub fn parse(secret: &Secret) -> Result<Self, TokenKeyError> {
         let file: KeyFile = serde_json::from_str(secret.expose()).map_err(|_| TokenKeyError)?;
-        let hex = file.key.len() >= 64 && file.key.len() % 2 == 0 && file.key.bytes().all(|b| b.is_ascii_hexdigit());
+        let hex = file.key.len() >= 64 && file.key.len().is_multiple_of(2) && file.key.bytes().all(|b| b.is_ascii_hexdigit());
         if hex { Ok(Self { id: file.key_id, key: Secret::new(file.key) }) } else { Err(TokenKeyError) }
     }
 

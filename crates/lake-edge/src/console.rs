@@ -36,9 +36,10 @@ impl Console {
             2 => "debug",
             _ => "trace",
         };
-        let quiet = format!("{level},delta_kernel=error,buoyant_kernel=error,deltalake_core=error,datafusion=error,aws_config=error");
-        let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-            .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(quiet));
+        let quiet =
+            format!("{level},delta_kernel=error,buoyant_kernel=error,deltalake_core=error,datafusion=error,aws_config=error");
+        let filter =
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(quiet));
         let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
         // A second console in one process keeps the first one's logging.
         let _ = if terminal { builder.try_init() } else { builder.json().try_init() };
@@ -68,7 +69,11 @@ impl Console {
             return Bar(indicatif::ProgressBar::hidden());
         }
         let bar = total.map_or_else(indicatif::ProgressBar::new_spinner, indicatif::ProgressBar::new);
-        let template = if total.is_some() { "{msg} {bar:30} {human_pos}/{human_len} {per_sec} {eta}" } else { "{msg} {human_pos} {per_sec} {elapsed}" };
+        let template = if total.is_some() {
+            "{msg} {bar:30} {human_pos}/{human_len} {per_sec} {eta}"
+        } else {
+            "{msg} {human_pos} {per_sec} {elapsed}"
+        };
         if let Ok(style) = indicatif::ProgressStyle::with_template(template) {
             bar.set_style(style);
         }

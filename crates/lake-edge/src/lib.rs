@@ -186,7 +186,13 @@ async fn until_terminated<T>(work: impl Future<Output = anyhow::Result<T>>) -> a
     }
 }
 
-fn open(args: &RunArgs, program: &'static str, version: &'static str, console: Console, started: Instant) -> anyhow::Result<Edge> {
+fn open(
+    args: &RunArgs,
+    program: &'static str,
+    version: &'static str,
+    console: Console,
+    started: Instant,
+) -> anyhow::Result<Edge> {
     arm_faults();
     let (contracts, policy) = load_contracts(&args.contracts)?;
     let contract = contracts.table(&args.table).attach()?.clone();

@@ -34,7 +34,8 @@ fn read_request(stream: &mut TcpStream) {
 
 fn client() -> Client {
     let quick = Duration::from_millis(5);
-    Client::new("test", Limits { timeout: Duration::from_secs(2), retries_max: 2, pause: quick, pause_max: quick, bytes_max: 8 }).unwrap()
+    Client::new("test", Limits { timeout: Duration::from_secs(2), retries_max: 2, pause: quick, pause_max: quick, bytes_max: 8 })
+        .unwrap()
 }
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";

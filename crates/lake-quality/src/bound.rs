@@ -49,7 +49,9 @@ impl Bound {
         match self {
             Self::AtMost(limit, unit) if *limit == 0.0 => format!("= 0 {unit}"),
             Self::AtMost(limit, unit) => format!("<= {limit} {unit}"),
-            Self::Operator(rule) => format!("{} {}", operator_text(rule), if rule.unit == Unit::Percent { "percent" } else { "rows" }),
+            Self::Operator(rule) => {
+                format!("{} {}", operator_text(rule), if rule.unit == Unit::Percent { "percent" } else { "rows" })
+            }
         }
     }
 }
@@ -102,7 +104,9 @@ mod tests {
 
     #[test]
     fn percent_is_of_all_rows() {
-        let percent = Bound::Operator(Box::new(quality(json!({"id": "r", "metric": "nullValues", "mustBeLessThan": 5, "unit": "percent"}))));
+        let percent = Bound::Operator(Box::new(quality(
+            json!({"id": "r", "metric": "nullValues", "mustBeLessThan": 5, "unit": "percent"}),
+        )));
         assert_eq!(percent.measure(1, 8), 12.5);
         assert_eq!(percent.measure(0, 0), 0.0);
         assert_eq!(percent.text(), "< 5 percent");

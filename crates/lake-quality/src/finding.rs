@@ -98,7 +98,15 @@ mod tests {
     use super::*;
 
     fn finding(severity: Severity, passed: bool) -> Finding {
-        Finding { rule: "r".into(), severity, dimension: "d".into(), passed, measured: Some(1.5), expected: "= 0 rows".into(), message: "m".into() }
+        Finding {
+            rule: "r".into(),
+            severity,
+            dimension: "d".into(),
+            passed,
+            measured: Some(1.5),
+            expected: "= 0 rows".into(),
+            message: "m".into(),
+        }
     }
 
     fn report(findings: Vec<Finding>) -> Report {
@@ -107,7 +115,10 @@ mod tests {
 
     #[test]
     fn only_failed_error_rules_fail_the_verdict() {
-        assert!(report(vec![finding(Severity::Warning, false), finding(Severity::Info, false), finding(Severity::Error, true)]).passed());
+        assert!(
+            report(vec![finding(Severity::Warning, false), finding(Severity::Info, false), finding(Severity::Error, true)])
+                .passed()
+        );
         assert!(!report(vec![finding(Severity::Error, true), finding(Severity::Error, false)]).passed());
         assert!(report(Vec::new()).passed());
     }

@@ -75,13 +75,21 @@ pub(crate) fn of_references(contract: &Contract) -> Vec<Rule> {
 pub(crate) fn of_ages(contract: &Contract) -> Vec<Rule> {
     let latency = |sla: &&SlaProperty| matches!(sla.property.to_ascii_lowercase().as_str(), "latency" | "ly");
     let levels = contract.document.sla_properties.iter().filter(latency);
-    levels.flat_map(|sla| sla.element.as_deref().unwrap_or("").split(',').map(move |element| age(contract, sla, element.trim()))).collect()
+    levels
+        .flat_map(|sla| sla.element.as_deref().unwrap_or("").split(',').map(move |element| age(contract, sla, element.trim())))
+        .collect()
 }
 
 fn explicit(contract: &Contract, column: Option<&Column>, quality: &Quality) -> Rule {
     let dimension = quality.dimension.clone().unwrap_or_else(|| default_dimension(quality.metric).to_owned());
     let test = test(contract, column, quality);
-    Rule { id: quality.id.clone(), severity: quality.severity, dimension, bound: Bound::Operator(Box::new(quality.clone())), test }
+    Rule {
+        id: quality.id.clone(),
+        severity: quality.severity,
+        dimension,
+        bound: Bound::Operator(Box::new(quality.clone())),
+        test,
+    }
 }
 
 const fn default_dimension(metric: Option<Metric>) -> &'static str {
@@ -194,7 +202,9 @@ fn reference(contract: &Contract, relationship: &Relationship) -> Rule {
     let test = match (contract.column(column), relationship.to.split_once('.')) {
         (None, _) => Err(unknown(column)),
         (_, None) => Err(format!("`{}` is not table.column", relationship.to)),
-        (Some(_), Some((table, to))) => Ok(Test::Orphans { column: column.to_owned(), table: table.to_owned(), to: to.to_owned() }),
+        (Some(_), Some((table, to))) => {
+            Ok(Test::Orphans { column: column.to_owned(), table: table.to_owned(), to: to.to_owned() })
+        }
     };
     Rule {
         id: format!("reference:{column}:{}", relationship.to),

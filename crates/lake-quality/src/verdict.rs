@@ -46,7 +46,9 @@ impl VerdictKey {
     pub fn application(&self) -> String {
         let end = self.window.to().to_rfc3339_opts(SecondsFormat::AutoSi, true);
         let references: Vec<String> = self.references.iter().map(|(table, version)| format!("{table}@{version}")).collect();
-        let text = [&self.table, &self.version.to_string(), &self.contract_hash, &end, &references.join(",")].map(String::as_str).join("\n");
+        let text = [&self.table, &self.version.to_string(), &self.contract_hash, &end, &references.join(",")]
+            .map(String::as_str)
+            .join("\n");
         format!("dq/{}", &sha256_hex(text.as_bytes())[..32])
     }
 }

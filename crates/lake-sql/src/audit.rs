@@ -53,7 +53,8 @@ pub async fn audit(session: &Session, contract: &Contract, built: &Built) -> Res
         .collect();
     let counts = rules.iter().filter_map(|(column, rule)| aggregate(*column, rule));
     let counts: Vec<String> = counts.enumerate().map(|(at, count)| format!(", {count} AS rule{at}")).collect();
-    let mut counted = numbers(session, &format!("SELECT COUNT(*) AS rows{} FROM {}", counts.concat(), contract.table)).await?.into_iter();
+    let mut counted =
+        numbers(session, &format!("SELECT COUNT(*) AS rows{} FROM {}", counts.concat(), contract.table)).await?.into_iter();
     let rows = counted.next().unwrap_or_default();
     for (column, rule) in rules {
         let measured = match (aggregate(column, rule), &rule.query) {
@@ -74,7 +75,8 @@ pub async fn audit(session: &Session, contract: &Contract, built: &Built) -> Res
 
 /// What the pass over the rows has learned already.
 fn structure(contract: &Contract, built: &Built) -> Vec<Finding> {
-    let finding = |rule: String, broken: u64| Finding { rule, severity: Severity::Error, passed: broken == 0, measured: broken as f64 };
+    let finding =
+        |rule: String, broken: u64| Finding { rule, severity: Severity::Error, passed: broken == 0, measured: broken as f64 };
     let required = contract.columns.iter().filter(|column| column.required || column.key_position.is_some());
     let mut findings: Vec<Finding> = required
         .map(|column| finding(format!("{}_required", column.name), built.nulls.get(&column.name).copied().unwrap_or(0)))
@@ -170,7 +172,10 @@ fn percent(part: f64, whole: f64) -> f64 {
 async fn number(session: &Session, rule: &str, sql: &str) -> Result<f64, SqlError> {
     match numbers(session, sql).await?.as_slice() {
         [number] => Ok(*number),
-        other => Err(SqlError::Proof { statement: format!("rule `{rule}`"), problem: format!("{} columns instead of one number", other.len()) }),
+        other => Err(SqlError::Proof {
+            statement: format!("rule `{rule}`"),
+            problem: format!("{} columns instead of one number", other.len()),
+        }),
     }
 }
 

@@ -7,10 +7,7 @@ use arrow::{
     datatypes::{DataType, SchemaRef},
 };
 
-const STRICT: CastOptions<'static> = CastOptions {
-    safe: false,
-    format_options: arrow::util::display::FormatOptions::new(),
-};
+const STRICT: CastOptions<'static> = CastOptions { safe: false, format_options: arrow::util::display::FormatOptions::new() };
 
 /// Returns the columns of `target`, by name, from a batch of a result.
 ///
@@ -73,7 +70,8 @@ mod tests {
 
     #[test]
     fn wider_types_with_values_that_fit_are_fitted() {
-        let wide: ArrayRef = Arc::new(Decimal128Array::from(vec![Some(1_230_000), None]).with_precision_and_scale(38, 6).unwrap());
+        let wide: ArrayRef =
+            Arc::new(Decimal128Array::from(vec![Some(1_230_000), None]).with_precision_and_scale(38, 6).unwrap());
         let fitted = column(&wide, &DataType::Decimal128(18, 2)).unwrap();
         assert_eq!(fitted.as_ref(), &Decimal128Array::from(vec![Some(123), None]).with_precision_and_scale(18, 2).unwrap());
         let view: ArrayRef = Arc::new(StringViewArray::from(vec!["a"]));

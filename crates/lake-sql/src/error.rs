@@ -114,7 +114,7 @@ pub enum SqlError {
 }
 
 /// Most memory that one query may take at once, spilled parts aside.
-pub(crate) const MEMORY_BYTES: usize = 768 << 20;
+pub(crate) const MEMORY_BYTES: usize = 384 << 20;
 
 impl SqlError {
     /// Turns a planner's error into ours; planning sees names and types, never rows.
@@ -132,7 +132,10 @@ impl SqlError {
             return own;
         }
         let kind = match error.find_root() {
-            DataFusionError::ResourcesExhausted(_) => return Self::Memory { mebibytes: MEMORY_BYTES >> 20 },
+            DataFusionError::ResourcesExhausted(consumers) => {
+                tracing::info!(consumers, "memory exhausted");
+                return Self::Memory { mebibytes: MEMORY_BYTES >> 20 };
+            }
             DataFusionError::ArrowError(error, _) => arrow_kind(error),
             DataFusionError::Execution(_) => "a function or an operator failed on a value",
             DataFusionError::IoError(_) | DataFusionError::ObjectStore(_) => "reading failed",

@@ -12,11 +12,7 @@ use arrow::{
 };
 use deltalake::datafusion::{common::Column, logical_expr::Expr};
 use futures::StreamExt as _;
-use lake_core::{
-    Contract,
-    contract::column::RUN_META,
-    mask::hex_of,
-};
+use lake_core::{Contract, contract::column::RUN_META, mask::hex_of};
 use lake_table::{Batch, arrow_type};
 use sha2::{Digest as _, Sha256};
 use std::{collections::BTreeMap, sync::Arc};

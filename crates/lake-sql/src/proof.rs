@@ -41,7 +41,9 @@ impl Balance {
 pub fn declare(session: &mut Session, contract: &Contract, built: &Built) -> Result<(), SqlError> {
     session.register_result(&contract.table, Rows::Spill(built.accepted.clone()))?;
     match &built.rejected {
-        Some(rejected) => session.register_result(&format!("quarantine_{}", contract.short_name()), Rows::Spill(rejected.clone())),
+        Some(rejected) => {
+            session.register_result(&format!("quarantine_{}", contract.short_name()), Rows::Spill(rejected.clone()))
+        }
         None => Ok(()),
     }
 }

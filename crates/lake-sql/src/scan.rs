@@ -1,10 +1,7 @@
 //! Tables as the engine sees them: partitions that stream only the columns of a query, and exact row counts for its planner.
 
 use crate::{SqlError, spill::Spill};
-use arrow::{
-    array::RecordBatch,
-    datatypes::SchemaRef,
-};
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use deltalake::datafusion::{
     catalog::{Session, TableProvider},
     common::{Result, Statistics, internal_err, stats::Precision, tree_node::TreeNodeRecursion},
@@ -24,6 +21,10 @@ use std::{fmt, future::Future, ops::Range, pin::Pin, sync::Arc};
 
 /// Partitions of a scan: as many as the engine has threads for.
 pub(crate) const PARTITIONS: usize = 2;
+
+/// How often a value of a column that is no key stands in a table, for want of knowing. Without an estimate the planner takes
+/// every column for unique and every join for small, and holds the facts in memory instead of the dimension.
+const VALUE_REPEATED: usize = 10;
 
 /// Rows that a session can read.
 #[derive(Debug, Clone)]
@@ -51,34 +52,30 @@ pub(crate) struct Scan {
     schema: SchemaRef,
     rows: u64,
     parts: Vec<Part>,
+    /// The column that alone is the key.
+    key: Option<String>,
 }
 
 impl Scan {
-    pub(crate) fn new(name: &str, rows: Rows) -> Self {
-        match rows {
-            Rows::Table(table) => Self {
-                name: name.to_owned(),
-                schema: table.spec().schema.clone(),
-                rows: table.rows(),
-                parts: spread(table.files()).into_iter().map(|files| Part::Files(table.clone(), files)).collect(),
-            },
-            Rows::Spill(spill) => {
-                let half = spill.batches().div_ceil(PARTITIONS).max(1);
-                let starts = (0..PARTITIONS).map(|at| (at * half).min(spill.batches()));
-                Self {
-                    name: name.to_owned(),
-                    schema: spill.schema().clone(),
-                    rows: spill.rows(),
-                    parts: starts.map(|at| Part::Batches(spill.clone(), at..(at + half).min(spill.batches()))).collect(),
-                }
+    pub(crate) fn new(name: &str, key: &[&str], rows: Rows) -> Self {
+        let key = if let [only] = key { Some((*only).to_owned()) } else { None };
+        let (schema, count, parts) = match rows {
+            Rows::Table(table) => {
+                let parts = spread(table.files()).into_iter().map(|files| Part::Files(table.clone(), files)).collect();
+                (table.spec().schema.clone(), table.rows(), parts)
             }
-            Rows::Memory(schema, batches) => Self {
-                name: name.to_owned(),
-                schema,
-                rows: batches.iter().map(|batch| batch.num_rows() as u64).sum(),
-                parts: vec![Part::Memory(batches)],
-            },
-        }
+            Rows::Spill(spill) => {
+                let share = spill.batches().div_ceil(PARTITIONS).max(1);
+                let starts = (0..PARTITIONS).map(|at| (at * share).min(spill.batches()));
+                let parts = starts.map(|at| Part::Batches(spill.clone(), at..(at + share).min(spill.batches()))).collect();
+                (spill.schema().clone(), spill.rows(), parts)
+            }
+            Rows::Memory(schema, batches) => {
+                let count = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+                (schema, count, vec![Part::Memory(batches)])
+            }
+        };
+        Self { name: name.to_owned(), schema, rows: count, parts, key }
     }
 }
 
@@ -137,6 +134,7 @@ struct ScanExec {
     columns: Vec<usize>,
     schema: SchemaRef,
     rows: u64,
+    key: Option<String>,
     properties: Arc<PlanProperties>,
 }
 
@@ -148,7 +146,15 @@ impl ScanExec {
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        Self { name: scan.name.clone(), parts: scan.parts.clone(), columns, schema, rows: scan.rows, properties: Arc::new(properties) }
+        Self {
+            name: scan.name.clone(),
+            parts: scan.parts.clone(),
+            columns,
+            schema,
+            rows: scan.rows,
+            key: scan.key.clone(),
+            properties: Arc::new(properties),
+        }
     }
 }
 
@@ -171,11 +177,18 @@ impl ExecutionPlan for ScanExec {
         Vec::new()
     }
 
-    fn apply_expressions(&self, _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>) -> Result<TreeNodeRecursion> {
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
         Ok(TreeNodeRecursion::Continue)
     }
 
-    fn replace_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>, _: ReplaceChildrenOptions) -> Result<Arc<dyn ExecutionPlan>> {
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         if children.is_empty() { Ok(self) } else { internal_err!("a scan has no children") }
     }
 
@@ -206,13 +219,17 @@ impl ExecutionPlan for ScanExec {
     }
 
     fn statistics_from_inputs(&self, _: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        let rows = usize::try_from(self.rows).unwrap_or(usize::MAX);
+        let all = usize::try_from(self.rows).unwrap_or(usize::MAX);
         let rows = match args.partition() {
-            None => Precision::Exact(rows),
-            Some(_) => Precision::Inexact(rows / self.parts.len().max(1)),
+            None => Precision::Exact(all),
+            Some(_) => Precision::Inexact(all / self.parts.len().max(1)),
         };
         let mut statistics = Statistics::new_unknown(&self.schema).with_num_rows(rows);
         statistics.calculate_total_byte_size(&self.schema);
+        for (field, column) in self.schema.fields().iter().zip(&mut statistics.column_statistics) {
+            let repeated = if self.key.as_ref() == Some(field.name()) { 1 } else { VALUE_REPEATED };
+            column.distinct_count = Precision::Inexact((all / repeated).max(1));
+        }
         Ok(Arc::new(statistics))
     }
 }

@@ -1,19 +1,23 @@
 //! One engine with declared tables and nothing else.
 
 use crate::{
-    Rows, SqlError, functions, statement,
-    scan::{PARTITIONS, Scan},
+    Rows, SqlError,
     error::MEMORY_BYTES,
-    view,
+    functions,
+    scan::{PARTITIONS, Scan},
+    statement, view,
 };
+use arrow::array::RecordBatch;
 use deltalake::datafusion::{
     dataframe::DataFrame,
-    execution::{SendableRecordBatchStream, SessionStateBuilder, memory_pool::FairSpillPool, runtime_env::RuntimeEnv, runtime_env::RuntimeEnvBuilder},
-    physical_plan::execute_stream,
+    execution::{
+        SendableRecordBatchStream, SessionStateBuilder, memory_pool::FairSpillPool, runtime_env::RuntimeEnv,
+        runtime_env::RuntimeEnvBuilder,
+    },
+    physical_plan::{displayable, execute_stream},
     prelude::{SessionConfig, SessionContext},
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
-use arrow::array::RecordBatch;
 use lake_core::{Contract, Policy, mask::TokenKey};
 use std::{collections::BTreeSet, future::Future, sync::Arc};
 
@@ -61,7 +65,7 @@ impl Session {
         if !self.key && view::needs_key(contract) {
             return Err(SqlError::Key { table: contract.table.clone() });
         }
-        let scan = Arc::new(Scan::new(&contract.table, rows));
+        let scan = Arc::new(Scan::new(&contract.table, &contract.key(), rows));
         let whole = self.context.read_table(scan).map_err(|e| SqlError::plan(&e))?;
         let columns = view::columns(contract, &self.context)?;
         let visible = whole.select(columns).map_err(|e| SqlError::plan(&e))?;
@@ -74,7 +78,7 @@ impl Session {
     /// # Errors
     /// When the name is taken by an input.
     pub fn register_result(&mut self, name: &str, rows: Rows) -> Result<(), SqlError> {
-        let frame = self.context.read_table(Arc::new(Scan::new(name, rows))).map_err(|e| SqlError::plan(&e))?;
+        let frame = self.context.read_table(Arc::new(Scan::new(name, &[], rows))).map_err(|e| SqlError::plan(&e))?;
         self.declare(name, frame)
     }
 
@@ -141,6 +145,7 @@ impl Session {
         let task = Arc::new(frame.task_ctx());
         let physical = on_large_stack(async move { frame.create_physical_plan().await }).await?;
         let physical = physical.map_err(|error| self.explained(&error))?;
+        tracing::debug!(plan = %displayable(physical.as_ref()).indent(false), "query planned");
         let stream: SendableRecordBatchStream = execute_stream(physical, task).map_err(SqlError::run)?;
         Ok(stream.map_err(SqlError::run).boxed())
     }

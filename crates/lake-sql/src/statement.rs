@@ -77,7 +77,11 @@ impl Reads {
         for step in query.with.iter().flat_map(|with| &with.cte_tables) {
             self.steps.insert(Self::name(&ObjectName::from(vec![step.alias.name.clone()]))?);
         }
-        if query.locks.is_empty() { set_reads(&query.body) } else { Err(SqlError::Statement { found: "SELECT ... FOR UPDATE".into() }) }
+        if query.locks.is_empty() {
+            set_reads(&query.body)
+        } else {
+            Err(SqlError::Statement { found: "SELECT ... FOR UPDATE".into() })
+        }
     }
 }
 
@@ -100,11 +104,13 @@ impl Visitor for Reads {
 
     /// The parser reads `a IS DISTINCT FROM b OR c` as `a IS DISTINCT FROM (b OR c)`, against the standard.
     fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<SqlError> {
-        let (Expr::IsDistinctFrom(_, right) | Expr::IsNotDistinctFrom(_, right)) = expression else { return ControlFlow::Continue(()) };
+        let (Expr::IsDistinctFrom(_, right) | Expr::IsNotDistinctFrom(_, right)) = expression else {
+            return ControlFlow::Continue(());
+        };
         match right.as_ref() {
-            Expr::BinaryOp { op: BinaryOperator::And | BinaryOperator::Or, .. } => {
-                ControlFlow::Break(SqlError::Syntax { problem: format!("put parentheses around `... IS [NOT] DISTINCT FROM {right}`") })
-            }
+            Expr::BinaryOp { op: BinaryOperator::And | BinaryOperator::Or, .. } => ControlFlow::Break(SqlError::Syntax {
+                problem: format!("put parentheses around `... IS [NOT] DISTINCT FROM {right}`"),
+            }),
             _ => ControlFlow::Continue(()),
         }
     }

@@ -140,7 +140,9 @@ async fn personal_data_is_reachable_by_no_name() {
 
 #[tokio::test]
 async fn models_see_tokens_and_masks_instead() {
-    let seen = shown("SELECT email_token, email_domain_class, phone_last2, birth_decade, token_key_id() AS key FROM silver_customers").await;
+    let seen =
+        shown("SELECT email_token, email_domain_class, phone_last2, birth_decade, token_key_id() AS key FROM silver_customers")
+            .await;
     let token = key().token("ada@gmail.com");
     assert!(seen.contains(&token) && seen.contains("| consumer ") && seen.contains("| 34 ") && seen.contains("| k9 "), "{seen}");
 }

@@ -21,7 +21,8 @@ impl Personal {
     /// Says why the column is not there and what is.
     pub(crate) fn refusal(&self) -> SqlError {
         let names: Vec<_> = self.instead.iter().map(|name| format!("`{name}`")).collect();
-        let instead = if names.is_empty() { ", and no model sees it".to_owned() } else { format!("; models see {}", names.join(", ")) };
+        let instead =
+            if names.is_empty() { ", and no model sees it".to_owned() } else { format!("; models see {}", names.join(", ")) };
         SqlError::Personal { column: self.column.clone(), table: self.table.clone(), instead }
     }
 }

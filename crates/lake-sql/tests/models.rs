@@ -12,6 +12,8 @@
 //!
 //! Every case also passes the contract's audit, and its ledger and sums balance.
 
+#![expect(clippy::unwrap_used, reason = "test code panics rather than returning errors")]
+
 use arrow::{
     array::{Array as _, ArrayRef, RecordBatch, StringArray},
     compute::{CastOptions, cast_with_options, concat_batches},
@@ -93,7 +95,9 @@ async fn compare_result(session: &Session, contract: &Contract, built: &Built, c
     match (path.exists(), rejected.rows()) {
         (false, 0) => Ok(()),
         (false, rows) => Err(format!("{rows} rows are in quarantine of {}", contract.table).into()),
-        (true, _) => compare("expect.quarantine.csv", &path, &rejected.read()?.collect::<Result<Vec<_>, _>>()?, rejected.schema()),
+        (true, _) => {
+            compare("expect.quarantine.csv", &path, &rejected.read()?.collect::<Result<Vec<_>, _>>()?, rejected.schema())
+        }
     }
 }
 
@@ -142,7 +146,9 @@ fn compare(name: &str, path: &Path, found: &[RecordBatch], schema: &SchemaRef) -
     let columns: Vec<String> = expected.schema().fields().iter().map(|f| f.name().clone()).collect();
     let mut actual = Vec::new();
     for column in &columns {
-        actual.push(found.column_by_name(column).ok_or_else(|| format!("{name} has column `{column}`, the result does not"))?.clone());
+        actual.push(
+            found.column_by_name(column).ok_or_else(|| format!("{name} has column `{column}`, the result does not"))?.clone(),
+        );
     }
     let (expected, actual) = (texts(expected.columns())?, texts(&actual)?);
     let mut differences: Vec<String> = Vec::new();
@@ -155,7 +161,11 @@ fn compare(name: &str, path: &Path, found: &[RecordBatch], schema: &SchemaRef) -
             }
         }
     }
-    if differences.is_empty() { Ok(()) } else { Err(format!("{name} differs:\n  {}\n{}", columns.join(","), differences.join("\n")).into()) }
+    if differences.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("{name} differs:\n  {}\n{}", columns.join(","), differences.join("\n")).into())
+    }
 }
 
 fn texts(columns: &[ArrayRef]) -> Result<Vec<Vec<String>>, Failed> {
@@ -193,7 +203,8 @@ fn typed(path: &Path, schema: &SchemaRef) -> Result<RecordBatch, Failed> {
         let field = schema.field_with_name(name).map_err(|_| format!("{}: there is no column `{name}`", path.display()))?;
         let values = rows.iter().map(|row| Some(row[at].as_str()).filter(|text| !text.is_empty()));
         let text: ArrayRef = Arc::new(values.collect::<StringArray>());
-        columns.push(cast_with_options(&text, field.data_type(), &strict).map_err(|e| format!("{}: {name}: {e}", path.display()))?);
+        columns
+            .push(cast_with_options(&text, field.data_type(), &strict).map_err(|e| format!("{}: {name}: {e}", path.display()))?);
         fields.push(field.clone());
     }
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
@@ -208,7 +219,8 @@ fn lines(path: &Path) -> Result<Vec<Vec<String>>, Failed> {
 fn every_column_is_compared(contract: &Contract, cases: &[PathBuf]) -> Result<(), Failed> {
     let own: BTreeSet<&str> = contract.columns.iter().map(|c| c.name.as_str()).filter(|name| !name.starts_with('_')).collect();
     let complete = cases.iter().any(|case| {
-        let header = csv::ReaderBuilder::new().from_path(case.join("expect.csv")).and_then(|mut reader| reader.headers().cloned());
+        let header =
+            csv::ReaderBuilder::new().from_path(case.join("expect.csv")).and_then(|mut reader| reader.headers().cloned());
         header.is_ok_and(|header| own.iter().all(|name| header.iter().any(|column| column == *name)))
     });
     if complete { Ok(()) } else { Err("no case's expect.csv has every column of the contract".into()) }
@@ -222,7 +234,10 @@ fn policy(contract: &Path, case: &Path) -> Result<Policy, Failed> {
 
 fn load(root: &Path) -> ContractSet {
     let mut contracts = Vec::new();
-    for folder in ["bronze", "silver", "gold"].into_iter().flat_map(|layer| folders(&root.join(layer)).into_iter().chain([root.join(layer)])) {
+    for folder in ["bronze", "silver", "gold"]
+        .into_iter()
+        .flat_map(|layer| folders(&root.join(layer)).into_iter().chain([root.join(layer)]))
+    {
         for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
             if path.to_string_lossy().ends_with(".odcs.yaml") {
                 let model = std::fs::read_to_string(path.with_file_name("model.sql")).ok();

@@ -30,8 +30,7 @@ pub fn to_polars(batches: &[RecordBatch]) -> Result<DataFrame, PolarsError> {
 fn batch_to_polars(batch: &RecordBatch) -> Result<DataFrame, PolarsError> {
     let mut columns = Vec::with_capacity(batch.num_columns());
     for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
-        let (ffi_array, ffi_schema) =
-            to_ffi(&array.to_data()).map_err(|e| PolarsError::ComputeError(e.to_string().into()))?;
+        let (ffi_array, ffi_schema) = to_ffi(&array.to_data()).map_err(|e| PolarsError::ComputeError(e.to_string().into()))?;
         let series = import(field.name(), ffi_array, ffi_schema)?;
         columns.push(Column::from(series));
     }
@@ -51,4 +50,3 @@ fn import(name: &str, array: FFI_ArrowArray, schema: FFI_ArrowSchema) -> Result<
     let array = unsafe { polars_arrow::ffi::import_array_from_c(array, field.dtype().clone())? };
     Series::try_from((polars::prelude::PlSmallStr::from(name), vec![array]))
 }
-

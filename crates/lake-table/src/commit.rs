@@ -52,7 +52,15 @@ impl Table {
     ///
     /// # Errors
     /// What the plan returns; [`Fault::Data`] for a refused proposal; [`Fault::Transient`] after a minute of conflicts.
-    pub async fn commit<F>(&mut self, mut plan: F) -> anyhow::Result<Summary>
+    pub async fn commit<F>(&mut self, plan: F) -> anyhow::Result<Summary>
+    where
+        F: AsyncFnMut(&Self) -> anyhow::Result<Plan>,
+    {
+        self.commit_within(CONTENTION_MAX, plan).await
+    }
+
+    /// Commits with a bound on the time of conflicts.
+    pub(crate) async fn commit_within<F>(&mut self, contention_max: Duration, mut plan: F) -> anyhow::Result<Summary>
     where
         F: AsyncFnMut(&Self) -> anyhow::Result<Plan>,
     {
@@ -72,7 +80,7 @@ impl Table {
                     self.reload().await.map_err(attach)?;
                     return Ok(summary);
                 }
-                Err(error) if is_conflict(&error) && started.elapsed() < CONTENTION_MAX => {
+                Err(error) if is_conflict(&error) && started.elapsed() < contention_max => {
                     tracing::info!(table = self.spec().name, version = self.version(), "commit lost, planning again");
                     tokio::time::sleep(Duration::from_millis(pause_ms + jitter(pause_ms))).await;
                     pause_ms = (pause_ms * 2).min(1_000);
@@ -144,7 +152,8 @@ impl Table {
             .with_metadata([(SUMMARY_KEY.to_owned(), value)])
             .with_max_retries(0);
         let mode = if rewrites { SaveMode::Overwrite } else { SaveMode::Append };
-        let operation = DeltaOperation::Write { mode, partition_by: Some(self.spec().partition_columns.clone()), predicate: None };
+        let operation =
+            DeltaOperation::Write { mode, partition_by: Some(self.spec().partition_columns.clone()), predicate: None };
         let state = self.delta.snapshot().map_err(failed)?;
         let commit = CommitBuilder::from(properties).with_actions(actions).build(Some(state), self.delta.log_store(), operation);
         let committed = commit.await.map_err(failed)?;
@@ -152,7 +161,11 @@ impl Table {
         if version == self.version() + 1 {
             Ok(summary)
         } else {
-            Err(TableError::Log { table: self.spec().name.clone(), version, problem: "the commit was not compare-and-set".into() })
+            Err(TableError::Log {
+                table: self.spec().name.clone(),
+                version,
+                problem: "the commit was not compare-and-set".into(),
+            })
         }
     }
 }

@@ -85,7 +85,9 @@ pub enum TableError {
         newest: i64,
     },
     /// A commit that would lose or double rows.
-    #[error("prove the commit to `{table}`: {before} rows before + {inserted} inserted - {removed} removed is not {after} rows after")]
+    #[error(
+        "prove the commit to `{table}`: {before} rows before + {inserted} inserted - {removed} removed is not {after} rows after"
+    )]
     Proof {
         /// Table.
         table: String,
@@ -132,7 +134,9 @@ impl Faulty for TableError {
             Self::Address { .. } => Fault::Config,
             Self::Store { .. } | Self::Contended { .. } => Fault::Transient,
             Self::Delta { source, .. } => match source.as_ref() {
-                DeltaTableError::ObjectStore { .. } | DeltaTableError::Io { .. } | DeltaTableError::Transaction { .. } => Fault::Transient,
+                DeltaTableError::ObjectStore { .. } | DeltaTableError::Io { .. } | DeltaTableError::Transaction { .. } => {
+                    Fault::Transient
+                }
                 DeltaTableError::KernelError(_) if source.to_string().contains("object store") => Fault::Transient,
                 _ => Fault::Data,
             },
@@ -149,7 +153,9 @@ impl Faulty for TableError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Address { .. } => Some("give --lake a directory or s3://bucket/prefix".into()),
-            Self::Schema { .. } => Some("give the contract a new major version and a table of its own, or run with --full-refresh".into()),
+            Self::Schema { .. } => {
+                Some("give the contract a new major version and a table of its own, or run with --full-refresh".into())
+            }
             Self::Contended { .. } => Some("run the same command again".into()),
             _ => None,
         }

@@ -86,7 +86,8 @@ impl Lake {
     /// # Errors
     /// When the store refuses.
     pub async fn list(&self, prefix: &str) -> Result<Vec<String>, TableError> {
-        let found: Result<Vec<_>, _> = self.store.list(Some(&Path::from(prefix))).map_ok(|meta| meta.location.to_string()).try_collect().await;
+        let found: Result<Vec<_>, _> =
+            self.store.list(Some(&Path::from(prefix))).map_ok(|meta| meta.location.to_string()).try_collect().await;
         let mut paths = found.map_err(|source| TableError::Store { action: "list", object: prefix.to_owned(), source })?;
         paths.sort();
         Ok(paths)

@@ -20,6 +20,8 @@ mod rows;
 mod scan;
 mod spec;
 mod table;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use commit::{Plan, Proposal};

@@ -115,9 +115,11 @@ impl Table {
         let read = self.delta.log_store().read_commit_entry(number).await;
         let bytes = read.map_err(|e| TableError::delta("read the log of", &self.spec().name, e))?;
         let bytes = bytes.ok_or_else(|| broken("the entry is gone; run the reader with --full-refresh".into()))?;
-        let mut entry = CommitEntry { version, summary: None, added: 0, files: Vec::new(), removes_rows: false, txns: BTreeMap::new() };
+        let mut entry =
+            CommitEntry { version, summary: None, added: 0, files: Vec::new(), removes_rows: false, txns: BTreeMap::new() };
         for line in bytes.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
-            let action: Action = serde_json::from_slice(line).map_err(|e| broken(format!("not an action of the Delta protocol ({e})")))?;
+            let action: Action =
+                serde_json::from_slice(line).map_err(|e| broken(format!("not an action of the Delta protocol ({e})")))?;
             match action {
                 Action::Add(add) if add.data_change => entry.add(add),
                 Action::Remove(remove) if remove.data_change => entry.removes_rows = true,

@@ -55,7 +55,8 @@ async fn file_stream(
     let path = Path::parse(&file.path).unwrap_or_else(|_| Path::from(file.path.as_str()));
     let reader = ParquetObjectReader::new(store, path).with_file_size(file.bytes);
     let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(&failed)?;
-    let stored: Vec<&str> = columns.iter().map(String::as_str).filter(|name| !spec.partition_columns.iter().any(|p| p == name)).collect();
+    let stored: Vec<&str> =
+        columns.iter().map(String::as_str).filter(|name| !spec.partition_columns.iter().any(|p| p == name)).collect();
     let mask = ProjectionMask::columns(builder.parquet_schema(), stored);
     let stream = builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().map_err(&failed)?;
     let target = target_schema(&spec, &columns)?;
@@ -69,7 +70,8 @@ async fn file_stream(
 
 fn target_schema(spec: &TableSpec, columns: &[String]) -> Result<SchemaRef, TableError> {
     let shape = |source| TableError::Shape { table: spec.name.clone(), source };
-    let fields: Result<Vec<_>, _> = columns.iter().map(|name| spec.schema.field_with_name(name).cloned().map_err(shape)).collect();
+    let fields: Result<Vec<_>, _> =
+        columns.iter().map(|name| spec.schema.field_with_name(name).cloned().map_err(shape)).collect();
     Ok(Arc::new(Schema::new(fields?)))
 }
 
@@ -83,7 +85,8 @@ fn complete(spec: &TableSpec, target: &SchemaRef, file: &DataFile, batch: &Recor
             Some(array) if array.data_type() == field.data_type() => array.clone(),
             Some(array) => cast(array, field.data_type()).map_err(shape)?,
             None => {
-                let text: ArrayRef = Arc::new(StringArray::from_iter(std::iter::repeat_n(file.partition_value(field.name()), rows)));
+                let text: ArrayRef =
+                    Arc::new(StringArray::from_iter(std::iter::repeat_n(file.partition_value(field.name()), rows)));
                 cast(&text, field.data_type()).map_err(shape)?
             }
         };

@@ -92,7 +92,13 @@ impl TableSpec {
     /// A table of records about runs.
     #[must_use]
     pub fn ops(name: &str, schema: SchemaRef) -> Self {
-        Self { name: format!("ops_{name}"), location: format!("ops/{name}"), schema, partition_columns: Vec::new(), statistics: Vec::new() }
+        Self {
+            name: format!("ops_{name}"),
+            location: format!("ops/{name}"),
+            schema,
+            partition_columns: Vec::new(),
+            statistics: Vec::new(),
+        }
     }
 }
 
@@ -110,7 +116,8 @@ fn statistics(contract: &Contract) -> Vec<String> {
         .iter()
         .filter(useful)
         .filter(not_binary)
-        .filter(|c| !partitions.contains(&c.name.as_str()) && !(bronze_key && c.kind == ColumnType::String))
+        .filter(|c| !partitions.contains(&c.name.as_str()))
+        .filter(|c| !bronze_key || c.kind != ColumnType::String)
         .map(|c| c.name.clone())
         .collect()
 }

@@ -2,8 +2,8 @@
 
 use crate::{Lake, TableError, TableSpec};
 use deltalake::{
-    DeltaTable, DeltaTableBuilder, kernel::Add, kernel::LogicalFileView, kernel::StructField, kernel::engine::arrow_conversion::TryIntoKernel as _,
-    operations::create::CreateBuilder,
+    DeltaTable, DeltaTableBuilder, kernel::Add, kernel::LogicalFileView, kernel::StructField,
+    kernel::engine::arrow_conversion::TryIntoKernel as _, operations::create::CreateBuilder,
 };
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ pub struct DataFile {
     /// Bytes.
     pub bytes: u64,
     pub(crate) add: Add,
-    statistics: Value,
+    pub(crate) statistics: Value,
 }
 
 impl DataFile {
@@ -243,7 +243,12 @@ fn schema_difference(spec: &TableSpec, found: &arrow::datatypes::Schema) -> Opti
         match found.field_with_name(field.name()) {
             Err(_) => return Some(format!("column `{}` of the contract is not in the table", field.name())),
             Ok(other) if other.data_type() != field.data_type() => {
-                return Some(format!("column `{}` is {} in the contract and {} in the table", field.name(), field.data_type(), other.data_type()));
+                return Some(format!(
+                    "column `{}` is {} in the contract and {} in the table",
+                    field.name(),
+                    field.data_type(),
+                    other.data_type()
+                ));
             }
             Ok(_) => {}
         }

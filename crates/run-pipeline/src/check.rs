@@ -53,7 +53,9 @@ fn described(contract: &lake_core::Contract) -> serde_json::Value {
 }
 
 fn rule_count(schema: &lake_core::contract::odcs::SchemaObject) -> usize {
-    schema.quality.len() + schema.relationships.len() + schema.properties.iter().map(|property| property.quality.len()).sum::<usize>()
+    schema.quality.len()
+        + schema.relationships.len()
+        + schema.properties.iter().map(|property| property.quality.len()).sum::<usize>()
 }
 
 /// A Gold table is its model, and the others have none.

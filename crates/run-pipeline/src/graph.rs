@@ -58,7 +58,7 @@ impl Graph {
     /// # Errors
     /// [`Fault::Config`] when relationships lead in a circle, so that no order exists.
     pub(crate) fn of(contracts: &ContractSet) -> anyhow::Result<Self> {
-        let mut waiting: Vec<Draft> = contracts.in_dependency_order().into_iter().flat_map(|contract| drafts(contract)).collect();
+        let mut waiting: Vec<Draft> = contracts.in_dependency_order().into_iter().flat_map(drafts).collect();
         let mut steps: Vec<Step> = Vec::new();
         while !waiting.is_empty() {
             let ready = waiting.iter().position(|draft| draft.after.iter().all(|needed| position(&steps, needed).is_some()));

@@ -20,8 +20,8 @@ mod schedule;
 
 pub use args::Args;
 
-use args::{Command, PlanArgs};
 use anyhow::Context as _;
+use args::{Command, PlanArgs};
 use lake_core::Exit;
 use lake_edge::{Console, Output};
 use std::{ffi::OsString, process::ExitCode};

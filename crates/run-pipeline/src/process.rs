@@ -1,9 +1,6 @@
 //! Runs one step as a process of its own and reads back what it said: exit code, summary, error.
 
-use crate::{
-    graph::Step,
-    schedule::Ran,
-};
+use crate::{graph::Step, schedule::Ran};
 use anyhow::{Context as _, anyhow};
 use lake_core::{Exit, Fault, RunId, Summary, Window};
 use std::{
@@ -41,7 +38,8 @@ impl Launcher {
             _ if own.file_name().is_some_and(|name| name == "all-clis") => Ok(Self::Single(own)),
             None => Ok(Self::Directory(directory.to_owned())),
             Some(name) => {
-                let text = format!("failed to find program `{name}` beside {}; name its directory with --programs", own.display());
+                let text =
+                    format!("failed to find program `{name}` beside {}; name its directory with --programs", own.display());
                 Err(anyhow!(text).context(Fault::Config))
             }
         }
@@ -118,7 +116,12 @@ impl Common {
         let file = file.with_context(|| format!("failed to write the log {}", log.display())).context(Fault::Config)?;
         let said_before = file.metadata().map(|m| m.len()).unwrap_or(0);
         let mut command = self.launcher.command(step.program);
-        command.args(self.arguments(step, inputs, attempt)).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file).kill_on_drop(true);
+        command
+            .args(self.arguments(step, inputs, attempt))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(file)
+            .kill_on_drop(true);
         let mut child = command.spawn().with_context(|| format!("failed to start `{}`", step.program)).context(Fault::Config)?;
         let mut stdout = String::new();
         let finished = async {
@@ -172,6 +175,7 @@ impl Common {
 fn error_text(log: &Path, from: u64) -> Option<String> {
     let text = String::from_utf8_lossy(&std::fs::read(log).ok()?).into_owned();
     let new = text.get(usize::try_from(from).ok()?..)?;
-    let said: Vec<&str> = new.lines().filter_map(|line| line.strip_prefix("error: ").or_else(|| line.strip_prefix("hint: "))).collect();
+    let said: Vec<&str> =
+        new.lines().filter_map(|line| line.strip_prefix("error: ").or_else(|| line.strip_prefix("hint: "))).collect();
     (!said.is_empty()).then(|| said.join("; hint: "))
 }

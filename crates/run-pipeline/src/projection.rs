@@ -9,7 +9,11 @@ use arrow::{
     array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
     datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit},
 };
-use lake_core::{Contract, Ledger, RunId, Summary, Window, contract::{ContractSet, Layer}, summary};
+use lake_core::{
+    Contract, Ledger, RunId, Summary, Window,
+    contract::{ContractSet, Layer},
+    summary,
+};
 use lake_edge::Attach as _;
 use lake_table::{CommitEntry, Lake, Plan, Proposal, Table, TableSpec};
 use std::{collections::BTreeMap, sync::Arc};
@@ -128,7 +132,10 @@ fn own_summary(author: Author, table: &Table, rows: usize) -> Summary {
     }
 }
 
-const COUNTS: [(&str, fn(&Ledger) -> u64); 7] = [
+/// A bucket of the ledger by its name.
+type Count = (&'static str, fn(&Ledger) -> u64);
+
+const COUNTS: [Count; 7] = [
     ("read", |ledger| ledger.read),
     ("accepted", |ledger| ledger.accepted),
     ("quarantined", |ledger| ledger.quarantined),

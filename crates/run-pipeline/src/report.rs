@@ -105,10 +105,12 @@ fn outcome(build: &End, gate: Option<&End>) -> String {
 
 /// Returns the table for people, one line each.
 pub(crate) fn lines(report: &Report) -> Vec<String> {
-    const HEAD: [&str; 9] = ["read", "accepted", "quarantined", "duplicate", "superseded", "filtered", "held", "seconds", "score"];
+    const HEAD: [&str; 9] =
+        ["read", "accepted", "quarantined", "duplicate", "superseded", "filtered", "held", "seconds", "score"];
     let mut rows = vec![cells("table", HEAD.map(str::to_owned), "outcome")];
     for table in &report.tables {
-        let count = |of: fn(&Ledger) -> u64| table.ledger.as_ref().map_or_else(|| "-".to_owned(), |ledger| of(ledger).to_string());
+        let count =
+            |of: fn(&Ledger) -> u64| table.ledger.as_ref().map_or_else(|| "-".to_owned(), |ledger| of(ledger).to_string());
         let numbers = [
             count(|l| l.read),
             count(|l| l.accepted),

@@ -35,6 +35,7 @@ pub(crate) struct Ran {
 
 /// How a step of the day ended.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a day has some forty of them")]
 pub(crate) enum End {
     /// It ran; well or not, its exit says.
     Ran(Ran),
@@ -114,7 +115,9 @@ fn block(graph: &Graph, ends: &mut [Option<End>], started: &[bool], runner: &imp
 
 fn next(graph: &Graph, ends: &[Option<End>], started: &[bool]) -> Option<usize> {
     let ready = |at: &usize| {
-        !started[*at] && ends[*at].is_none() && graph.steps[*at].after.iter().all(|before| ends[*before].as_ref().is_some_and(End::good))
+        !started[*at]
+            && ends[*at].is_none()
+            && graph.steps[*at].after.iter().all(|before| ends[*before].as_ref().is_some_and(End::good))
     };
     (0..graph.steps.len()).filter(ready).max_by_key(|at| (graph.steps[*at].height, usize::MAX - at))
 }

@@ -63,7 +63,9 @@ fn a_version_is_resolved_once_and_handed_to_all_siblings() {
     let asked = fake.asked.borrow();
     assert_eq!(asked.iter().filter(|table| *table == "bronze_a").count(), 1);
     let given = fake.given.borrow();
-    let of = |name: &str| given.iter().find(|line| line.starts_with(&format!("{name}: "))).unwrap().rsplit(' ').next().unwrap().to_owned();
+    let of = |name: &str| {
+        given.iter().find(|line| line.starts_with(&format!("{name}: "))).unwrap().rsplit(' ').next().unwrap().to_owned()
+    };
     assert_eq!(of("silverize silver_a"), of("silverize silver_a2"));
     assert_eq!(of("dq-check bronze_a"), of("silverize silver_a"));
 }

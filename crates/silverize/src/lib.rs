@@ -10,6 +10,8 @@
 mod args;
 mod decode;
 mod fault;
+#[cfg(test)]
+mod lake_tests;
 mod leftover;
 mod plan;
 mod quarantine;

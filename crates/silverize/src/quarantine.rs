@@ -9,7 +9,10 @@ use crate::{
 };
 use anyhow::Context as _;
 use arrow::{
-    array::{Array as _, ArrayRef, AsArray as _, BinaryArray, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray},
+    array::{
+        Array as _, ArrayRef, AsArray as _, BinaryArray, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch,
+        StringArray,
+    },
     compute::filter_record_batch,
     datatypes::Int64Type,
 };
@@ -90,8 +93,7 @@ impl Leftovers {
     /// Takes rows; those of another reason are not its.
     pub(crate) async fn take(&mut self, leftovers: &[Leftover]) -> anyhow::Result<()> {
         let own: Vec<Leftover> = leftovers.iter().filter(|left| left.reason == self.reason).cloned().collect();
-        let own = lake_core::operator!("silver.leftover", own);
-        for left in own {
+        for left in lake_core::operator!("silver.leftover", own) {
             self.taken[left.input] += 1;
             self.waiting.push(left);
         }
@@ -154,7 +156,13 @@ impl Leftovers {
     }
 }
 
-async fn proposal(table: &Table, come: &[NewFile], added: u64, of: (&[Progress], bool), summary: &Summary) -> anyhow::Result<Plan> {
+async fn proposal(
+    table: &Table,
+    come: &[NewFile],
+    added: u64,
+    of: (&[Progress], bool),
+    summary: &Summary,
+) -> anyhow::Result<Plan> {
     let (progress, rebuild) = of;
     let mut txns = Vec::new();
     let mut ahead = Vec::new();
@@ -218,8 +226,14 @@ async fn without(table: &Table, ahead: &[&Progress]) -> anyhow::Result<Cut> {
 
 /// Which rows are not above the progress of their input.
 fn below(batch: &RecordBatch, ahead: &[&Progress]) -> anyhow::Result<BooleanArray> {
-    let inputs = batch.column_by_name("_input_table").and_then(|c| c.as_string_opt::<i32>()).context("`_input_table` is missing")?;
-    let versions = batch.column_by_name("_input_version").and_then(|c| c.as_primitive_opt::<Int64Type>()).context("`_input_version` is missing")?;
-    let above = |row: usize| ahead.iter().any(|input| inputs.is_valid(row) && inputs.value(row) == input.table && versions.value(row) > input.data);
+    let inputs =
+        batch.column_by_name("_input_table").and_then(|c| c.as_string_opt::<i32>()).context("`_input_table` is missing")?;
+    let versions = batch
+        .column_by_name("_input_version")
+        .and_then(|c| c.as_primitive_opt::<Int64Type>())
+        .context("`_input_version` is missing")?;
+    let above = |row: usize| {
+        ahead.iter().any(|input| inputs.is_valid(row) && inputs.value(row) == input.table && versions.value(row) > input.data)
+    };
     Ok((0..batch.num_rows()).map(|row| Some(!above(row))).collect())
 }

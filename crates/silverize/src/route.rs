@@ -105,7 +105,9 @@ impl RoutePlan {
     pub(crate) fn new(contract: &Contract, input: usize, route: &Route, fields: Fields<'_>) -> anyhow::Result<Self> {
         let mut columns = Vec::new();
         for (name, text) in &route.columns {
-            let column = contract.column(name).ok_or_else(|| fault::contract(contract, format_args!("route names unknown column `{name}`")))?;
+            let column = contract
+                .column(name)
+                .ok_or_else(|| fault::contract(contract, format_args!("route names unknown column `{name}`")))?;
             let source = source(text, column, route, fields).map_err(|problem| fault::contract(contract, problem))?;
             columns.push(RouteColumn { name: name.clone(), kind: column.kind, source });
         }
@@ -117,7 +119,12 @@ impl RoutePlan {
     }
 
     /// Puts the mapped columns, in their order, together with what is derived from them.
-    pub(crate) fn batch(&self, mut columns: Vec<ArrayRef>, versions: ArrayRef, hashes: Option<ArrayRef>) -> anyhow::Result<RecordBatch> {
+    pub(crate) fn batch(
+        &self,
+        mut columns: Vec<ArrayRef>,
+        versions: ArrayRef,
+        hashes: Option<ArrayRef>,
+    ) -> anyhow::Result<RecordBatch> {
         for twin in &self.twins {
             columns.push(masked(&columns[twin.of], twin.method)?);
         }
@@ -211,9 +218,13 @@ fn group(contract: &Contract, route: &Route) -> anyhow::Result<usize> {
     let group = group.ok_or_else(|| fault::contract(contract, format_args!("route names unknown group `{name}`")))?;
     let key = contract.key();
     let ranked = silver.rank.as_ref().map(|rank| rank.column.as_str());
-    let inside = |column: &str| silver.groups[group].columns.iter().any(|c| c == column) || key.contains(&column) || ranked == Some(column);
+    let inside = |column: &str| {
+        silver.groups[group].columns.iter().any(|c| c == column) || key.contains(&column) || ranked == Some(column)
+    };
     match route.columns.keys().find(|column| !inside(column)) {
-        Some(column) => Err(fault::contract(contract, format_args!("route of group `{name}` maps column `{column}`, which is not in it"))),
+        Some(column) => {
+            Err(fault::contract(contract, format_args!("route of group `{name}` maps column `{column}`, which is not in it")))
+        }
         None => Ok(group),
     }
 }
@@ -223,7 +234,12 @@ fn masked(column: &ArrayRef, method: mask::Method) -> anyhow::Result<ArrayRef> {
     let mask = |text: &str| mask::partial(method, text);
     let masked: StringArray = match column.data_type() {
         DataType::Date32 => column.as_primitive::<Date32Type>().iter().map(|days| mask(&time::date_text(days?))).collect(),
-        _ => column.as_string_opt::<i32>().ok_or_else(|| anyhow::anyhow!("mask a column that is no text"))?.iter().map(|text| mask(text?)).collect(),
+        _ => column
+            .as_string_opt::<i32>()
+            .ok_or_else(|| anyhow::anyhow!("mask a column that is no text"))?
+            .iter()
+            .map(|text| mask(text?))
+            .collect(),
     };
     Ok(Arc::new(masked))
 }
@@ -242,7 +258,8 @@ mod tests {
 
     #[test]
     fn twins_follow_their_column_and_null_stays_null() {
-        let plan = plan(r#"{"group": "payment", "columns": {"order_id": "order_id", "card_last4": "card", "paid_at": "at"}}"#).unwrap();
+        let plan =
+            plan(r#"{"group": "payment", "columns": {"order_id": "order_id", "card_last4": "card", "paid_at": "at"}}"#).unwrap();
         let text = |values: [Option<&str>; 2]| Arc::new(StringArray::from_iter(values)) as ArrayRef;
         let at = arrow::array::new_null_array(&lake_table::arrow_type(ColumnType::Timestamp), 2);
         let columns = plan.columns.iter().map(|c| match c.name.as_str() {
@@ -259,7 +276,10 @@ mod tests {
     fn routes_that_cannot_work_are_refused() {
         for (route, problem) in [
             (r#"{"group": "payment", "columns": {"order_id": "order_id", "card_last4": "gone"}}"#, "unknown field `gone`"),
-            (r#"{"group": "payment", "columns": {"order_id": "order_id", "paid_at": "card"}}"#, "is TIMESTAMP but `card` is STRING"),
+            (
+                r#"{"group": "payment", "columns": {"order_id": "order_id", "paid_at": "card"}}"#,
+                "is TIMESTAMP but `card` is STRING",
+            ),
             (r#"{"group": "header", "columns": {"order_id": "order_id", "paid_at": "at"}}"#, "which is not in it"),
             (r#"{"columns": {"order_id": "order_id"}}"#, "needs a `group`"),
             (r#"{"group": "gone", "columns": {"order_id": "order_id"}}"#, "unknown group `gone`"),

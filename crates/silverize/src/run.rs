@@ -58,7 +58,8 @@ impl<'e> Job<'e> {
         let ask = Ask { lake: &edge.lake, contracts: &edge.contracts, inputs: &edge.inputs, full_refresh: edge.full_refresh };
         let inputs = plan::inputs(ask, &edge.contract, self.silver, table).await?;
         lake_core::fault_point!("silver.plan.after");
-        let versions: BTreeMap<String, i64> = inputs.iter().map(|input| (self.plans[input.number].table.clone(), input.target)).collect();
+        let versions: BTreeMap<String, i64> =
+            inputs.iter().map(|input| (self.plans[input.number].table.clone(), input.target)).collect();
         let summary = Summary { inputs: versions, ..edge.summary() };
         if !edge.full_refresh && inputs.iter().all(|input| input.files.is_empty()) {
             return self.nothing(table, summary).await.map(Plan::Done);
@@ -158,7 +159,9 @@ impl<'e> Job<'e> {
         let mut txns = Vec::new();
         for input in inputs {
             let stored = lake_edge::Attach::attach(table.txn(input.application()).await)?.unwrap_or(-1);
-            txns.extend(input.advanced().filter(|version| *version > stored).map(|version| (input.application().to_owned(), version)));
+            txns.extend(
+                input.advanced().filter(|version| *version > stored).map(|version| (input.application().to_owned(), version)),
+            );
         }
         let named = self.plans.iter().map(|plan| plan.table.clone()).zip(by_input);
         let mut facts = BTreeMap::new();

@@ -68,7 +68,8 @@ impl Decodings {
             fault::rows(&format!("`{}`", self.table), self.expected, self.found)?;
             return Ok(None);
         };
-        let decoded = decoding?.await.context("decoding stopped")?.with_context(|| format!("failed to decode `{}`", self.table))?;
+        let decoded =
+            decoding?.await.context("decoding stopped")?.with_context(|| format!("failed to decode `{}`", self.table))?;
         self.found += decoded.rows;
         Ok(Some(decoded))
     }

@@ -53,7 +53,7 @@ pub(crate) fn identity(version: &str) -> Option<&str> {
 
 /// Returns where the source has the row.
 pub(crate) fn place(version: &str) -> &str {
-    version.splitn(3, '|').nth(1).unwrap_or_default()
+    version.split('|').nth(1).unwrap_or_default()
 }
 
 /// Returns the time in microseconds since 1970 UTC.
@@ -67,15 +67,18 @@ fn hex(out: &mut String, value: i64) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let bits = value.cast_unsigned() ^ (1 << 63);
     for at in (0..16).rev() {
-        out.push(char::from(DIGITS[usize::try_from((bits >> (at * 4)) & 15).unwrap_or(0)]));
+        out.push(char::from(DIGITS[(bits >> (at * 4) & 15) as usize]));
     }
 }
 
-fn decimal(out: &mut String, value: u64, width: u32) {
-    for at in (0..width).rev() {
-        let digit = value / 10u64.pow(at) % 10;
-        out.push(char::from(b'0' + u8::try_from(digit).unwrap_or(0)));
+/// Writes the last `width` digits, at most 16.
+fn decimal(out: &mut String, mut value: u64, width: usize) {
+    let mut digits = [b'0'; 16];
+    for digit in digits.iter_mut().rev().take(width) {
+        *digit = b'0' + (value % 10) as u8;
+        value /= 10;
     }
+    digits[16 - width..].iter().for_each(|digit| out.push(char::from(*digit)));
 }
 
 #[cfg(test)]
@@ -91,8 +94,11 @@ mod tests {
     #[test]
     fn a_version_can_be_read_again() {
         let text = version(1_514_635_200_000_000, Place::Log(3, 42), "a|b");
-        assert_eq!(text, "8005618dd7e4a000|r00003/0000000000000042|a|b");
-        assert_eq!((micros(&text), identity(&text), place(&text)), (Some(1_514_635_200_000_000), Some("a|b"), "r00003/0000000000000042"));
+        assert_eq!(text, "8005618d7d0f7000|r00003/0000000000000042|a|b");
+        assert_eq!(
+            (micros(&text), identity(&text), place(&text)),
+            (Some(1_514_635_200_000_000), Some("a|b"), "r00003/0000000000000042")
+        );
         let row = version(0, Place::Table(0), "");
         assert_eq!((row.as_str(), identity(&row)), ("8000000000000000|c8000000000000000|", None));
     }

@@ -15,8 +15,8 @@ use lake_core::{
     contract::{Column, ColumnType},
 };
 use polars::prelude::{DataFrame, DataType, Expr, IntoLazy as _, PolarsError, PolarsResult, col};
-use std::collections::BTreeMap;
 use references::References;
+use std::collections::BTreeMap;
 use tally::Tally;
 
 /// The rules of a contract and what they have counted so far.
@@ -190,7 +190,8 @@ impl Checks {
     #[must_use]
     pub fn finish(self) -> Report {
         let mut duplicates = BTreeMap::new();
-        let findings = self.rules.iter().map(|(rule, tally)| tally.finding(rule, self.rows, self.as_of, &self.references, &mut duplicates));
+        let findings =
+            self.rules.iter().map(|(rule, tally)| tally.finding(rule, self.rows, self.as_of, &self.references, &mut duplicates));
         Report { rows: self.rows, findings: findings.collect() }
     }
 
@@ -218,7 +219,8 @@ impl Checks {
             let Some(expr) = expr(rule) else { continue };
             let counted = match &mut counts {
                 Some(counts) => counts.next().ok_or_else(|| PolarsError::NoData("no count".into())),
-                None => evaluate(frame, vec![expr]).and_then(|one| one.first().copied().ok_or_else(|| PolarsError::NoData("no count".into()))),
+                None => evaluate(frame, vec![expr])
+                    .and_then(|one| one.first().copied().ok_or_else(|| PolarsError::NoData("no count".into()))),
             };
             match counted {
                 Ok(count) => tally.count += count,

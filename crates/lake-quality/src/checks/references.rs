@@ -15,9 +15,16 @@ impl References {
 
     /// Returns the rows whose value is in no frame of the referenced column, and the rows that have a value at all.
     /// `values` holds each value and, in `count`, its rows.
-    pub(super) fn orphans(&self, values: Option<&DataFrame>, from: &str, to: (&str, &str), count: &str) -> Result<(u64, u64), String> {
+    pub(super) fn orphans(
+        &self,
+        values: Option<&DataFrame>,
+        from: &str,
+        to: (&str, &str),
+        count: &str,
+    ) -> Result<(u64, u64), String> {
         let (table, column) = to;
-        let frames = self.0.get(&(table.to_owned(), column.to_owned())).ok_or_else(|| format!("`{table}.{column}` was not given"))?;
+        let frames =
+            self.0.get(&(table.to_owned(), column.to_owned())).ok_or_else(|| format!("`{table}.{column}` was not given"))?;
         let Some(values) = values else { return Ok((0, 0)) };
         let here = values.column(from).map_err(|e| reason(&e))?.dtype();
         let mut orphans = values.clone();

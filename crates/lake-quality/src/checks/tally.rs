@@ -85,7 +85,9 @@ impl Tally {
             Ok(Test::Newest { column, unit, unit_name, .. }) => self.age(column, *unit, unit_name, as_of),
             Ok(Test::Orphans { column, table, to }) => {
                 let orphans = references.orphans(self.kept.as_ref(), column, (table, to), COUNT);
-                orphans.map(|(count, valued)| of_rows(rule, count, valued, column, &format!("with a value have no partner in {table}.{to}")))
+                orphans.map(|(count, valued)| {
+                    of_rows(rule, count, valued, column, &format!("with a value have no partner in {table}.{to}"))
+                })
             }
         };
         let (passed, measured, message) = match measured {

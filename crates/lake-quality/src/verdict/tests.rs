@@ -63,7 +63,10 @@ fn a_verdict_is_what_its_report_comes_to() {
     let failed = verdict(7, "2017-12-30", false);
     assert_eq!((failed.passed, failed.score, failed.failures().count()), (false, 50.0, 1));
     let waived = waiver(&failed);
-    assert_eq!((waived.passed, waived.score, waived.waived_by.as_deref(), waived.reason.as_deref()), (true, 50.0, Some("ada"), Some("known outage")));
+    assert_eq!(
+        (waived.passed, waived.score, waived.waived_by.as_deref(), waived.reason.as_deref()),
+        (true, 50.0, Some("ada"), Some("known outage"))
+    );
     assert_eq!((waived.report, waived.run_id), (failed.report, run_id(2)));
 }
 

@@ -11,8 +11,8 @@ use arrow::{
     array::{Array, ArrayRef, AsArray as _, Decimal128Array},
     datatypes::{
         DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
-        TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
-        UInt64Type,
+        TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type,
+        UInt32Type, UInt64Type,
     },
 };
 use lake_core::contract::ColumnType;
@@ -52,12 +52,15 @@ fn unchanged(field: &FieldPlan, source: &ArrayRef) -> Option<ArrayRef> {
         | (ColumnType::Int, DataType::Int32)
         | (ColumnType::Long, DataType::Int64)
         | (ColumnType::Binary, DataType::Binary) => Some(source.clone()),
-        (ColumnType::Timestamp, DataType::Timestamp(TimeUnit::Microsecond, Some(zone))) if zone.as_ref() == "UTC" => Some(source.clone()),
+        (ColumnType::Timestamp, DataType::Timestamp(TimeUnit::Microsecond, Some(zone))) if zone.as_ref() == "UTC" => {
+            Some(source.clone())
+        }
         (ColumnType::Decimal(precision, scale), DataType::Decimal128(_, found)) if *found == scale => {
             let values = source.as_primitive::<Decimal128Type>();
             // Values under nulls may be anything.
             let fit = (0..values.len()).all(|row| values.is_null(row) || number::fits(values.value(row), precision));
-            let same = Decimal128Array::new(values.values().clone(), values.nulls().cloned()).with_precision_and_scale(precision, scale);
+            let same =
+                Decimal128Array::new(values.values().clone(), values.nulls().cloned()).with_precision_and_scale(precision, scale);
             fit.then_some(same.ok()).flatten().map(|same| Arc::new(same) as ArrayRef)
         }
         _ => None,
@@ -111,7 +114,9 @@ impl<'a> Reader<'a> {
             DataType::Date32 => |array, row| Value::Date(array.as_primitive::<Date32Type>().value(row)),
             DataType::Binary => |array, row| Value::Bytes(array.as_binary::<i32>().value(row)),
             // Digits beyond microseconds are cut, as in text.
-            DataType::Timestamp(TimeUnit::Nanosecond, _) => micros!(TimestampNanosecondType, |value| Some(value.div_euclid(1_000))),
+            DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+                micros!(TimestampNanosecondType, |value| Some(value.div_euclid(1_000)))
+            }
             DataType::Timestamp(TimeUnit::Microsecond, _) => micros!(TimestampMicrosecondType, Some),
             DataType::Timestamp(TimeUnit::Millisecond, _) => micros!(TimestampMillisecondType, |value| value.checked_mul(1_000)),
             DataType::Timestamp(TimeUnit::Second, _) => micros!(TimestampSecondType, |value| value.checked_mul(1_000_000)),

@@ -167,7 +167,7 @@ impl FieldPlan {
         Self {
             name: field.name.clone(),
             kind: field.kind,
-            envelope: field.when.is_empty() && field.required_when.is_empty(),
+            envelope: field.envelope(),
             kinds: (!field.when.is_empty()).then(|| kinds.bits(&field.when)),
             required: kinds.bits(&field.required_when),
             required_always: field.required,
@@ -175,8 +175,8 @@ impl FieldPlan {
             standards: field.standards.clone(),
             allowed: (!field.allowed.is_empty()).then(|| field.allowed.iter().cloned().collect()),
             null_when_invalid: field.on_invalid == OnInvalid::Null,
-            missing: rules.add(format!("{}_missing", field.name)),
-            invalid: rules.add(format!("{}_invalid", field.name)),
+            missing: rules.add(field.missing_rule()),
+            invalid: rules.add(field.invalid_rule()),
         }
     }
 

@@ -3,7 +3,10 @@
 use crate::version::Place;
 use anyhow::{Context as _, anyhow};
 use arrow::{
-    array::{Array, ArrayRef, AsArray as _, BinaryArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
+    array::{
+        Array, ArrayRef, AsArray as _, BinaryArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray,
+        TimestampMicrosecondArray,
+    },
     datatypes::{Date32Type, Int32Type, Int64Type, TimestampMicrosecondType},
 };
 
@@ -32,7 +35,10 @@ pub(crate) struct Meta<'a> {
 impl<'a> Meta<'a> {
     pub(crate) fn of(batch: &'a RecordBatch) -> anyhow::Result<Self> {
         let log = match (batch.column_by_name(LOG[0]), batch.column_by_name(LOG[1])) {
-            (Some(_), Some(_)) => Some((typed(batch, LOG[0], |a| a.as_primitive_opt::<Int32Type>())?, typed(batch, LOG[1], |a| a.as_primitive_opt::<Int64Type>())?)),
+            (Some(_), Some(_)) => Some((
+                typed(batch, LOG[0], |a| a.as_primitive_opt::<Int32Type>())?,
+                typed(batch, LOG[1], |a| a.as_primitive_opt::<Int64Type>())?,
+            )),
             _ => None,
         };
         Ok(Self {

@@ -54,7 +54,8 @@ fn plain(bytes: &[u8], scale: i8) -> Option<i128> {
         }
     }
     let decimals = point.map_or(0, |at| digits.len() - at - 1);
-    let missing = usize::try_from(scale).ok()?.checked_sub(decimals).filter(|_| !digits.is_empty() && point != Some(digits.len() - 1))?;
+    let missing =
+        usize::try_from(scale).ok()?.checked_sub(decimals).filter(|_| !digits.is_empty() && point != Some(digits.len() - 1))?;
     let value = i128::from(value) * 10i128.pow(u32::try_from(missing).ok()?);
     Some(if negative { -value } else { value })
 }
@@ -96,7 +97,8 @@ impl Mantissa {
             match byte {
                 b'0' => self.zeros += 1,
                 b'1'..=b'9' => {
-                    let next = shifted(self.value, i64::from(self.zeros) + 1).and_then(|v| v.checked_add(i128::from(byte - b'0')));
+                    let next =
+                        shifted(self.value, i64::from(self.zeros) + 1).and_then(|v| v.checked_add(i128::from(byte - b'0')));
                     self.overflow |= next.is_none();
                     self.value = next.unwrap_or(0);
                     self.zeros = 0;
@@ -177,7 +179,9 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_none() {
-        for text in ["", "-", "+", ".", ".5", "5.", "1e", "1e+", "1,5", "0x10", "NaN", "Infinity", "1 2", "--1", "1.2.3", "1e5.0", "１"] {
+        for text in
+            ["", "-", "+", ".", ".5", "5.", "1e", "1e+", "1,5", "0x10", "NaN", "Infinity", "1 2", "--1", "1.2.3", "1e5.0", "１"]
+        {
             assert_eq!(scaled(text, 2), None, "{text}");
         }
     }

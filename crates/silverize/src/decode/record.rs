@@ -55,7 +55,7 @@ impl<'p, 'a> Reader<'p, 'a> {
             plan,
             delta_version,
             found: Found::default(),
-            cells: Vec::new(),
+            cells: vec![Cell::Null; plan.fields.len()],
             lines: Vec::new(),
             distinct: Vec::new(),
             broken: Vec::new(),
@@ -100,8 +100,7 @@ impl<'p, 'a> Reader<'p, 'a> {
     /// Judges the fields that every record has and returns the place of its kind.
     fn envelope(&mut self) -> Option<usize> {
         let plan = self.plan;
-        self.cells.clear();
-        self.cells.resize(plan.fields.len(), Cell::Null);
+        self.cells.fill_with(|| Cell::Null);
         self.judge(plan.discriminator, 0);
         let kind = match &self.cells[plan.discriminator] {
             Cell::Text(name) => plan.kinds.place(name),
@@ -202,7 +201,9 @@ impl<'p, 'a> Reader<'p, 'a> {
             order.sort_by(|a, b| key_order(&self.lines, plan, *a, *b));
             for line in order {
                 text.push('\n');
-                self.lines[line * plan.fields.len()..(line + 1) * plan.fields.len()].iter().for_each(|cell| write_cell(&mut text, cell));
+                self.lines[line * plan.fields.len()..(line + 1) * plan.fields.len()]
+                    .iter()
+                    .for_each(|cell| write_cell(&mut text, cell));
             }
         }
         self.hash = lake_core::mask::sha256_hex(text.as_bytes());

@@ -14,6 +14,7 @@ use lake_core::{
     Contract,
     contract::{
         ColumnType, Field,
+        check::{LINES_CONFLICT, LINES_MISSING, PAYLOAD_UNDECODABLE},
         layer::{Lines, Record, SilverInput},
     },
 };
@@ -104,13 +105,18 @@ impl RecordPlan {
                 Some(LinesPlan::new(lines, fields, &kinds, &mut rules).map_err(refused)?)
             }
         };
-        let place = |name: &String| fields.iter().position(|(field, _)| field.name == *name).ok_or_else(|| refused(format!("unknown field `{name}`")));
+        let place = |name: &String| {
+            fields.iter().position(|(field, _)| field.name == *name).ok_or_else(|| refused(format!("unknown field `{name}`")))
+        };
         let own: Vec<FieldPlan> = fields.iter().map(|(field, _)| field.clone()).collect();
-        let of_lines: Vec<FieldPlan> = lines.iter().flat_map(|lines| lines.fields.iter().map(|(field, _)| field.clone())).collect();
+        let of_lines: Vec<FieldPlan> =
+            lines.iter().flat_map(|lines| lines.fields.iter().map(|(field, _)| field.clone())).collect();
         let known = Fields { record: &own, lines: &of_lines };
         let routes: Vec<RoutePlan> =
             of.input.routes.iter().map(|route| RoutePlan::new(of.contract, of.number, route, known)).collect::<Result<_, _>>()?;
-        let route_of = |kind: Option<&String>| of.input.routes.iter().position(|r| r.when.is_empty() || kind.is_some_and(|kind| r.when.contains(kind)));
+        let route_of = |kind: Option<&String>| {
+            of.input.routes.iter().position(|r| r.when.is_empty() || kind.is_some_and(|kind| r.when.contains(kind)))
+        };
         let plan = Self {
             input: of.number,
             discriminator: place(&record.discriminator)?,
@@ -123,7 +129,7 @@ impl RecordPlan {
             first_route: of.first_route,
             lines,
             late_window: of.input.late_window.and_then(|span| span.0.num_microseconds()),
-            undecodable: rules.add("payload_undecodable"),
+            undecodable: rules.add(PAYLOAD_UNDECODABLE),
             trees,
             fields,
             kinds,
@@ -144,7 +150,11 @@ impl RecordPlan {
     }
 
     fn sound(&self) -> Result<(), String> {
-        for (at, kind) in [(self.discriminator, ColumnType::String), (self.identity, ColumnType::String), (self.sequence, ColumnType::Timestamp)] {
+        for (at, kind) in [
+            (self.discriminator, ColumnType::String),
+            (self.identity, ColumnType::String),
+            (self.sequence, ColumnType::Timestamp),
+        ] {
             let (field, _) = &self.fields[at];
             if field.kind != kind || !field.envelope || !field.always_required() {
                 return Err(format!("field `{}` must be {kind}, required, and of every kind of record", field.name));
@@ -163,7 +173,8 @@ impl RecordPlan {
 impl LinesPlan {
     fn new(lines: &Lines, fields: Vec<(FieldPlan, usize)>, kinds: &Kinds, rules: &mut Rules) -> Result<Self, String> {
         let own: Vec<FieldPlan> = fields.iter().map(|(field, _)| field.clone()).collect();
-        let key = own.iter().position(|field| field.name == lines.key).ok_or_else(|| format!("unknown line key `{}`", lines.key))?;
+        let key =
+            own.iter().position(|field| field.name == lines.key).ok_or_else(|| format!("unknown line key `{}`", lines.key))?;
         if !matches!(own[key].kind, ColumnType::Int | ColumnType::Long | ColumnType::String) {
             return Err(format!("line key `{}` must be a whole number or text", lines.key));
         }
@@ -172,9 +183,9 @@ impl LinesPlan {
             key,
             required: kinds.bits(&lines.required_when),
             checks,
-            missing: rules.add("lines_missing"),
+            missing: rules.add(LINES_MISSING),
             malformed: rules.add("lines_invalid"),
-            conflict: rules.add("lines_conflict"),
+            conflict: rules.add(LINES_CONFLICT),
             fields,
         })
     }
@@ -195,7 +206,10 @@ fn kinds(of: InputOf<'_>, record: &Record) -> anyhow::Result<Kinds> {
     lines.iter().flat_map(|lines| &lines.checks).for_each(|check| kinds.add(&check.when));
     of.input.routes.iter().for_each(|route| kinds.add(&route.when));
     if kinds.len() > Kinds::MAX {
-        return Err(fault::contract(of.contract, format_args!("input `{}` has more than {} kinds of record", of.input.table, Kinds::MAX)));
+        return Err(fault::contract(
+            of.contract,
+            format_args!("input `{}` has more than {} kinds of record", of.input.table, Kinds::MAX),
+        ));
     }
     Ok(kinds)
 }

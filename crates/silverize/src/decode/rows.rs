@@ -1,8 +1,7 @@
 //! Reads rows that have columns already: the same fields and checks, column by column.
 
 use super::{
-    Decoded,
-    cast,
+    Decoded, cast,
     check::{CheckPlan, Exact},
     field::{FieldPlan, Kinds, NullTokens},
     meta::{self, Meta},
@@ -23,7 +22,10 @@ use arrow::{
     datatypes::{DataType, Decimal128Type, Int32Type, Int64Type, TimestampMicrosecondType},
     util::display::{ArrayFormatter, FormatOptions},
 };
-use lake_core::{Contract, contract::{ColumnType, layer::SilverKind}};
+use lake_core::{
+    Contract,
+    contract::{ColumnType, layer::SilverKind},
+};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// A columnar input, ready to be read.
@@ -49,7 +51,8 @@ impl RowsPlan {
         let refused = |problem: String| fault::contract(of.contract, format_args!("input `{}`: {problem}", of.input.table));
         let (mut rules, kinds) = (Rules::default(), Kinds::default());
         let nulls = NullTokens::new(&of.input.null_tokens);
-        let plans: Vec<FieldPlan> = of.input.fields.iter().map(|field| FieldPlan::new(field, &kinds, &nulls, &mut rules)).collect();
+        let plans: Vec<FieldPlan> =
+            of.input.fields.iter().map(|field| FieldPlan::new(field, &kinds, &nulls, &mut rules)).collect();
         if let Some(field) = of.input.fields.iter().find(|field| source.column(&field.from).is_none()) {
             return Err(refused(format!("field `{}` reads unknown column `{}`", field.name, field.from)));
         }
@@ -60,7 +63,9 @@ impl RowsPlan {
             return Err(refused("events are made of records only".to_owned()));
         }
         if !route.when.is_empty() || route.explode {
-            return Err(refused("rows with columns have neither kinds nor lines: `when` and `explode` are for records".to_owned()));
+            return Err(refused(
+                "rows with columns have neither kinds nor lines: `when` and `explode` are for records".to_owned(),
+            ));
         }
         let timestamp = |name: &Option<String>| match name {
             None => Ok(None),
@@ -170,12 +175,21 @@ impl RowsPlan {
         Ok(Some(Routed { route: self.number, batch }))
     }
 
-    fn leftover(&self, batch: &RecordBatch, meta: &Meta<'_>, row: usize, why: (Reason, String), version: i64) -> anyhow::Result<Leftover> {
+    fn leftover(
+        &self,
+        batch: &RecordBatch,
+        meta: &Meta<'_>,
+        row: usize,
+        why: (Reason, String),
+        version: i64,
+    ) -> anyhow::Result<Leftover> {
         let mut object = serde_json::Map::new();
         let options = FormatOptions::default();
         for name in &self.columns {
             let column = batch.column_by_name(name).with_context(|| format!("column `{name}` is missing"))?;
-            let text = || -> anyhow::Result<serde_json::Value> { Ok(ArrayFormatter::try_new(column, &options)?.value(row).try_to_string()?.into()) };
+            let text = || -> anyhow::Result<serde_json::Value> {
+                Ok(ArrayFormatter::try_new(column, &options)?.value(row).try_to_string()?.into())
+            };
             object.insert(name.clone(), if column.is_null(row) { serde_json::Value::Null } else { text()? });
         }
         Ok(Leftover {

@@ -65,7 +65,8 @@ mod tests {
             assert_eq!(standard(Standard::E164, text).as_deref(), Some("+15550101234"), "{text}");
         }
         assert_eq!(standard(Standard::E164, "+41 44 668 18 00").as_deref(), Some("+41446681800"));
-        for text in ["555-0101", "call me", "+0123456789", "+1234567890123456", "25550101234", "555 010 1234 x5", "++15550101234"] {
+        for text in ["555-0101", "call me", "+0123456789", "+1234567890123456", "25550101234", "555 010 1234 x5", "++15550101234"]
+        {
             assert_eq!(standard(Standard::E164, text), None, "{text}");
         }
     }
@@ -75,7 +76,9 @@ mod tests {
         for text in ["US", "us", "usa", "USA", "United States", "united  states of america", "U.S.A."] {
             assert_eq!(standard(Standard::Iso3166, text).as_deref(), Some("US"), "{text}");
         }
-        for (text, code) in [("CHE", "CH"), ("Schweiz", "CH"), ("uk", "GB"), ("Great Britain", "GB"), ("Deutschland", "DE"), ("canada", "CA")] {
+        for (text, code) in
+            [("CHE", "CH"), ("Schweiz", "CH"), ("uk", "GB"), ("Great Britain", "GB"), ("Deutschland", "DE"), ("canada", "CA")]
+        {
             assert_eq!(standard(Standard::Iso3166, text).as_deref(), Some(code), "{text}");
         }
         assert_eq!(standard(Standard::Iso3166, "Atlantis"), None);

@@ -79,7 +79,9 @@ impl Assembler {
     }
 
     fn ranks(&self, slots: &[Slot]) -> ArrayRef {
-        let names = slots.iter().map(|slot| usize::from(self.merged.ranks[*slot as usize]).checked_sub(1).and_then(|at| self.shape.ranks.get(at)));
+        let names = slots
+            .iter()
+            .map(|slot| usize::from(self.merged.ranks[*slot as usize]).checked_sub(1).and_then(|at| self.shape.ranks.get(at)));
         Arc::new(StringArray::from_iter(names))
     }
 

@@ -130,7 +130,14 @@ fn events<'a>(routes: &[RoutePlan], routed: &'a [Routed]) -> anyhow::Result<Vec<
                 continue;
             }
             let own = versions.value(first);
-            events.push(Event { input, part, rows: first..row, place: version::place(own), id: version::identity(own), hash: hashes.value(first) });
+            events.push(Event {
+                input,
+                part,
+                rows: first..row,
+                place: version::place(own),
+                id: version::identity(own),
+                hash: hashes.value(first),
+            });
             first = row;
         }
     }
@@ -165,6 +172,8 @@ mod tests {
     fn an_event_is_known_by_id_or_content() {
         let mut seen = Seen::default();
         seen.add(Some("a"), "h");
-        assert!(seen.hold(Some("a"), "other") && seen.hold(Some("b"), "h") && !seen.hold(Some("b"), "other") && !seen.hold(None, ""));
+        assert!(
+            seen.hold(Some("a"), "other") && seen.hold(Some("b"), "h") && !seen.hold(Some("b"), "other") && !seen.hold(None, "")
+        );
     }
 }

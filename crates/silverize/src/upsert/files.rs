@@ -13,7 +13,7 @@ use arrow::{
 };
 use futures::TryStreamExt as _;
 use lake_edge::Attach as _;
-use lake_table::{Batch, DataFile, NewFile, Table};
+use lake_table::{Batch, DataFile, DataWriter, NewFile, Table};
 use std::sync::Arc;
 
 /// Statistics may cut long texts: a maximum of this length bounds nothing.
@@ -59,6 +59,9 @@ impl<'t> Files<'t> {
 
     /// Numbers of the files that may hold a key of the index, by their statistics of the first key column.
     pub(crate) fn candidates(&self, index: &KeyIndex, column: &str) -> anyhow::Result<Vec<usize>> {
+        if self.live.is_empty() {
+            return Ok(Vec::new());
+        }
         let field = self.table.spec().schema.field_with_name(column)?;
         let keys = index.sorted((0..).take(index.len()).collect());
         let converter = RowConverter::new(vec![SortField::new(field.data_type().clone())])?;
@@ -158,9 +161,11 @@ fn one(value: &serde_json::Value, kind: &DataType) -> Option<ArrayRef> {
     })
 }
 
-/// Writes batches, in order, to files of their own.
-pub(crate) async fn write(table: &Table, batches: impl IntoIterator<Item = anyhow::Result<RecordBatch>>) -> anyhow::Result<Vec<NewFile>> {
-    let mut writer = table.writer();
+/// Writes batches, in order, and ends the files.
+pub(crate) async fn write(
+    mut writer: DataWriter,
+    batches: impl IntoIterator<Item = anyhow::Result<RecordBatch>>,
+) -> anyhow::Result<Vec<NewFile>> {
     for batch in batches {
         writer.write(&lake_core::operator!("silver.write", Batch(batch?)).0).await.attach()?;
     }
@@ -179,7 +184,9 @@ mod tests {
 
     fn hold(lowest: Option<&str>, highest: Option<&str>, keys: &[&str]) -> bool {
         let converter = RowConverter::new(vec![SortField::new(DataType::Utf8)]).unwrap();
-        let bound = |text: &str| converter.convert_columns(&[Arc::new(StringArray::from(vec![text])) as ArrayRef]).unwrap().row(0).data().to_vec();
+        let bound = |text: &str| {
+            converter.convert_columns(&[Arc::new(StringArray::from(vec![text])) as ArrayRef]).unwrap().row(0).data().to_vec()
+        };
         let bounds = Bounds { lowest: lowest.map(bound), highest: highest.map(bound) };
         let keys: Vec<Vec<u8>> = keys.iter().map(|text| key(text)).collect();
         bounds.hold_one(keys.len(), |at| &keys[at])

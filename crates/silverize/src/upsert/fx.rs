@@ -13,9 +13,7 @@ use super::{
 use crate::{fault, route::Routed};
 use anyhow::Context as _;
 use arrow::{
-    array::{
-        Array, ArrayRef, AsArray as _, Date32Array, Decimal128Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-    },
+    array::{Array, ArrayRef, AsArray as _, Date32Array, Decimal128Array, RecordBatch, StringArray, TimestampMicrosecondArray},
     datatypes::{Date32Type, Decimal128Type, TimestampMicrosecondType},
 };
 use lake_core::Ledger;
@@ -85,11 +83,12 @@ impl<'t> Rates<'t> {
         let stored = self.stored().await?;
         let inserted = rates.keys().filter(|key| !stored.contains_key(*key)).count() as u64;
         let removed = stored.keys().filter(|key| !rates.contains_key(*key)).count() as u64;
-        let same = inserted == 0 && removed == 0 && rates.iter().all(|(key, rate)| stored.get(key).is_some_and(|row| row.rate == *rate));
+        let same =
+            inserted == 0 && removed == 0 && rates.iter().all(|(key, rate)| stored.get(key).is_some_and(|row| row.rate == *rate));
         if !same {
             let rows = lake_core::operator!("silver.rates", rates.iter().collect::<Vec<_>>());
             let batch = self.batch(&rows, &stored)?;
-            let written = write(self.files.table(), [Ok(batch)]).await?;
+            let written = write(self.files.table().writer(), [Ok(batch)]).await?;
             let all = self.files.all();
             self.files.replace(all, written);
         }
@@ -127,7 +126,6 @@ impl<'t> Rates<'t> {
             })
         })
     }
-
 }
 
 impl<'t> Revisions<'t> {
@@ -160,7 +158,7 @@ impl<'t> Revisions<'t> {
         let inserted = self.rows.len() as u64;
         if inserted > 0 {
             let batch = self.batch()?;
-            let written = write(self.files.table(), [Ok(batch)]).await?;
+            let written = write(self.files.table().writer(), [Ok(batch)]).await?;
             self.files.replace(Vec::new(), written);
         }
         let (add, remove) = self.files.finish();
@@ -171,7 +169,9 @@ impl<'t> Revisions<'t> {
         let rows = &self.rows;
         columns(&self.files, |name| {
             Ok(match name {
-                "currency" => Arc::new(StringArray::from_iter_values(rows.iter().map(|(value, _)| value.currency.as_str()))) as ArrayRef,
+                "currency" => {
+                    Arc::new(StringArray::from_iter_values(rows.iter().map(|(value, _)| value.currency.as_str()))) as ArrayRef
+                }
                 "observation_date" => Arc::new(Date32Array::from_iter_values(rows.iter().map(|(value, _)| value.date))),
                 "first_units_per_eur" => decimals(rows.iter().map(|(_, first)| Some(*first)))?,
                 "revised_units_per_eur" => decimals(rows.iter().map(|(value, _)| value.units))?,
@@ -200,7 +200,8 @@ fn stored_rates(batch: &RecordBatch) -> anyhow::Result<Vec<(RateKey, StoredRate)
     let decimal = |name: &str| column(name)?.as_primitive_opt::<Decimal128Type>().with_context(|| missing(name));
     let (currency, day, rate) = (text("currency")?, date("date")?, decimal("usd_rate")?);
     let (observed, units, run_id) = (date("observation_date")?, decimal("units_per_eur")?, text("_run_id")?);
-    let ingested_at = column("_ingested_at")?.as_primitive_opt::<TimestampMicrosecondType>().with_context(|| missing("_ingested_at"))?;
+    let ingested_at =
+        column("_ingested_at")?.as_primitive_opt::<TimestampMicrosecondType>().with_context(|| missing("_ingested_at"))?;
     let row = |row: usize| {
         let found = Rate { rate: rate.value(row), observed: observed.value(row), units: units.value(row) };
         let stored = StoredRate { rate: found, run_id: run_id.value(row).to_owned(), ingested_at: ingested_at.value(row) };

@@ -39,12 +39,22 @@ pub(crate) struct Incoming {
 
 impl Incoming {
     /// Takes routed rows in and gives each key a slot in the index.
-    pub(crate) fn new(shape: &Shape, routes: &[RoutePlan], routed: Vec<Routed>, codec: &KeyCodec, index: &mut KeyIndex) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        shape: &Shape,
+        routes: &[RoutePlan],
+        routed: Vec<Routed>,
+        codec: &KeyCodec,
+        index: &mut KeyIndex,
+    ) -> anyhow::Result<Self> {
         let known: HashMap<&str, u8> = shape.ranks.iter().map(String::as_str).zip(1..).collect();
         let mut incoming = Self::default();
         for Routed { route, batch } in routed {
             let plan = routes.get(route).context("rows of a route that is none")?;
-            let versions = batch.column_by_name(VERSION).and_then(|column| column.as_string_opt::<i32>()).context("rows without version")?.clone();
+            let versions = batch
+                .column_by_name(VERSION)
+                .and_then(|column| column.as_string_opt::<i32>())
+                .context("rows without version")?
+                .clone();
             let ranks = shape.rank.as_ref().and_then(|name| batch.column_by_name(name)).map(|column| ranks(column, &known));
             let first = Update::try_from(incoming.slots.len()).context("a chunk of more than four billion rows")?;
             let part = u32::try_from(incoming.parts.len()).context("a chunk of more than four billion batches")?;

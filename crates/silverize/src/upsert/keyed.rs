@@ -41,7 +41,13 @@ pub(crate) struct Keyed<'t> {
 }
 
 impl<'t> Keyed<'t> {
-    pub(crate) fn new(files: Files<'t>, shape: Shape, routes: Arc<[RoutePlan]>, stamp: Stamp, inputs: usize) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        files: Files<'t>,
+        shape: Shape,
+        routes: Arc<[RoutePlan]>,
+        stamp: Stamp,
+        inputs: usize,
+    ) -> anyhow::Result<Self> {
         Ok(Self {
             key: KeyCodec::new(&shape.schema, &shape.key)?,
             thing: KeyCodec::new(&shape.schema, &shape.key[..shape.thing])?,
@@ -62,7 +68,8 @@ impl<'t> Keyed<'t> {
         }
         let mut index = KeyIndex::with_capacity(rows);
         let incoming = Incoming::new(&self.shape, &self.routes, routed, &self.key, &mut index)?;
-        let stored = if self.shape.history() { self.stored(&self.things(&incoming)?).await? } else { self.stored(&index).await? };
+        let stored =
+            if self.shape.history() { self.stored(&self.things(&incoming)?).await? } else { self.stored(&index).await? };
         let merged = Merged::new(&self.shape, &self.key, Sides { incoming, stored, index }, self.ledgers.len())?;
         for (total, ledger) in self.ledgers.iter_mut().zip(&merged.ledgers) {
             *total += *ledger;
@@ -112,7 +119,9 @@ impl<'t> Keyed<'t> {
             self.files
                 .read(file, Some(self.thing.names().to_vec()), async |from, batch| {
                     let keys = self.thing.rows(&batch)?;
-                    rows.extend((0..keys.num_rows()).filter(|row| things.find(keys.row(*row).data()).is_some()).map(|row| from + row));
+                    rows.extend(
+                        (0..keys.num_rows()).filter(|row| things.find(keys.row(*row).data()).is_some()).map(|row| from + row),
+                    );
                     Ok(())
                 })
                 .await?;
@@ -204,16 +213,13 @@ fn patched(batch: &RecordBatch, from: usize, rows: &[(usize, Slot)], values: &Re
 }
 
 /// Writes new rows in the order of their keys; many are shared by two writers.
-async fn insert(table: &Table, assembler: &Arc<Assembler>, slots: Vec<Slot>) -> anyhow::Result<Vec<NewFile>> {
-    let slots = lake_core::operator!("silver.insert", slots);
+async fn insert(table: &Table, assembler: &Arc<Assembler>, new: Vec<Slot>) -> anyhow::Result<Vec<NewFile>> {
+    let slots = lake_core::operator!("silver.insert", new);
     if slots.len() < SHARED_ROWS {
-        return write(table, slots.chunks(BATCH_ROWS).map(|slots| assembler.rows(slots))).await;
+        return insert_part(table.writer(), assembler.clone(), slots).await;
     }
-    let share = slots.len().div_ceil(2);
-    let mut tasks = Vec::new();
-    for part in slots.chunks(share) {
-        tasks.push(tokio::spawn(insert_part(table.writer(), assembler.clone(), part.to_vec())));
-    }
+    let parts = slots.chunks(slots.len().div_ceil(2));
+    let tasks: Vec<_> = parts.map(|part| tokio::spawn(insert_part(table.writer(), assembler.clone(), part.to_vec()))).collect();
     let mut files = Vec::new();
     for task in tasks {
         files.extend(task.await.context("a writer stopped")??);
@@ -221,10 +227,11 @@ async fn insert(table: &Table, assembler: &Arc<Assembler>, slots: Vec<Slot>) -> 
     Ok(files)
 }
 
-async fn insert_part(mut writer: DataWriter, assembler: Arc<Assembler>, slots: Vec<Slot>) -> anyhow::Result<Vec<NewFile>> {
-    for slots in slots.chunks(BATCH_ROWS) {
-        let rows = lake_core::operator!("silver.insert_shared", Batch(assembler.rows(slots)?)).0;
-        lake_edge::Attach::attach(writer.write(&rows).await)?;
-    }
-    lake_edge::Attach::attach(writer.finish().await).context("failed to write new rows")
+async fn insert_part(writer: DataWriter, assembler: Arc<Assembler>, slots: Vec<Slot>) -> anyhow::Result<Vec<NewFile>> {
+    let parts: Vec<Vec<Slot>> = slots.chunks(BATCH_ROWS).map(<[Slot]>::to_vec).collect();
+    write(writer, parts.into_iter().map(move |slots| assembler.rows(&slots))).await
 }
+
+#[cfg(test)]
+#[path = "keyed_tests.rs"]
+mod tests;

@@ -192,7 +192,8 @@ mod tests {
     #[test]
     fn keys_sort_as_their_values_do() {
         let mut index = KeyIndex::default();
-        let slots = index.add(rows(&[("b", Some(1)), ("a", Some(10)), ("a", Some(9)), ("a", None), ("a", Some(-1)), ("ab", Some(0))]).1);
+        let slots =
+            index.add(rows(&[("b", Some(1)), ("a", Some(10)), ("a", Some(9)), ("a", None), ("a", Some(-1)), ("ab", Some(0))]).1);
         assert_eq!(index.sorted(slots), [3, 4, 2, 1, 5, 0]);
     }
 }

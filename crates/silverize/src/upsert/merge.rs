@@ -149,7 +149,8 @@ impl Merged {
         if version::identity(own).is_some_and(|id| version::identity(other) == Some(id)) {
             return true;
         }
-        version::time(own) == version::time(other) && shape.content[group].iter().all(|name| self.same_value(name, update, standing))
+        version::time(own) == version::time(other)
+            && shape.content[group].iter().all(|name| self.same_value(name, update, standing))
     }
 
     /// Columns that a route does not name are null.
@@ -189,7 +190,9 @@ impl Merged {
         for (slot, row) in self.row.iter().enumerate() {
             if let Some(row) = row {
                 let (batch, at) = self.stored.at(*row);
-                let ends = self.stored.batches[batch].column_by_name("valid_to").and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+                let ends = self.stored.batches[batch]
+                    .column_by_name("valid_to")
+                    .and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
                 let end = ends.filter(|ends| ends.is_valid(at)).map(|ends| ends.value(at));
                 changed[slot] |= end != self.valid_to[slot];
             }
@@ -201,7 +204,10 @@ impl Merged {
     fn thing(&self, slot: Slot, shape: &Shape) -> anyhow::Result<Thing<'_>> {
         let key = self.index.key(slot);
         // The encoding of a timestamp is a byte for null and eight for the value, at the end of the key.
-        let end = key.len().checked_sub(9).ok_or_else(|| anyhow::anyhow!("the last key column `{}` is no timestamp", shape.key[shape.thing]))?;
+        let end = key
+            .len()
+            .checked_sub(9)
+            .ok_or_else(|| anyhow::anyhow!("the last key column `{}` is no timestamp", shape.key[shape.thing]))?;
         Ok(Thing { slot, key: &key[..end] })
     }
 
@@ -254,3 +260,7 @@ impl Lists {
         lists
     }
 }
+
+#[cfg(test)]
+#[path = "merge_tests.rs"]
+mod tests;

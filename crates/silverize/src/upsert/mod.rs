@@ -61,7 +61,13 @@ pub(crate) enum Target<'t> {
 
 impl<'t> Target<'t> {
     /// Prepares the table of a contract; `end` is the day after the newest ingest date of the inputs.
-    pub(crate) fn new(contract: &Contract, routes: Arc<[RoutePlan]>, files: Files<'t>, end: i32, stamp: Stamp) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        contract: &Contract,
+        routes: Arc<[RoutePlan]>,
+        files: Files<'t>,
+        end: i32,
+        stamp: Stamp,
+    ) -> anyhow::Result<Self> {
         let Some(silver) = contract.silver() else { return Err(fault::contract(contract, "it is no Silver contract")) };
         let inputs = silver.inputs.len();
         let keyed = |files, stamp| Keyed::new(files, Shape::new(contract, &routes)?, routes.clone(), stamp, inputs);

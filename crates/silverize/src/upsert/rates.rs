@@ -65,7 +65,11 @@ impl Observations {
         if first == units {
             return Published::Same;
         }
-        if self.revisions.insert((currency.to_owned(), date, units)) { Published::Revised { first } } else { Published::RevisedBefore }
+        if self.revisions.insert((currency.to_owned(), date, units)) {
+            Published::Revised { first }
+        } else {
+            Published::RevisedBefore
+        }
     }
 
     /// Returns the rates of every currency and calendar day before `end`; `None` when one has no room in its column.
@@ -76,7 +80,8 @@ impl Observations {
         let mut rates = BTreeMap::new();
         let others = self.first.iter().filter(|(currency, _)| **currency != terms.base);
         for (currency, units) in others.chain([(&terms.base, &base)]) {
-            let observed: Vec<(i32, i128, i128)> = units.iter().filter_map(|(date, units)| Some((*date, *units, *quote.get(date)?))).collect();
+            let observed: Vec<(i32, i128, i128)> =
+                units.iter().filter_map(|(date, units)| Some((*date, *units, *quote.get(date)?))).collect();
             for (at, (date, units, quote)) in observed.iter().enumerate() {
                 let next = observed.get(at + 1).map_or(end, |next| next.0.min(end));
                 let rate = Rate { rate: divided(quote.checked_mul(ONE)?, *units)?, observed: *date, units: *units };
@@ -135,15 +140,23 @@ mod tests {
     fn rates_are_cross_rates_rounded_half_away_from_zero() {
         let rates = observations(&[("USD", 10, "1.2"), ("GBP", 10, "0.9"), ("JPY", 10, "135.27")]).rates(&terms(), 11).unwrap();
         let rate = |currency: &str| rates[&(currency.to_owned(), 10)].rate;
-        assert_eq!((rate("USD"), rate("EUR"), rate("GBP"), rate("JPY")), (ONE, units("1.2"), units("1.3333333333"), units("0.0088711466")));
-        assert_eq!((divided(5, 2), divided(-5, 2), divided(4, 3), divided(1, 2), divided(0, 7)), (Some(3), Some(-3), Some(1), Some(1), Some(0)));
+        assert_eq!(
+            (rate("USD"), rate("EUR"), rate("GBP"), rate("JPY")),
+            (ONE, units("1.2"), units("1.3333333333"), units("0.0088711466"))
+        );
+        assert_eq!(
+            (divided(5, 2), divided(-5, 2), divided(4, 3), divided(1, 2), divided(0, 7)),
+            (Some(3), Some(-3), Some(1), Some(1), Some(0))
+        );
         assert_eq!((divided(1, 0), divided(10i128.pow(18), 1)), (None, None));
     }
 
     #[test]
     fn days_are_filled_until_the_observation_is_too_old() {
         let rates = observations(&[("USD", 10, "1.2"), ("USD", 13, "1.3"), ("CHF", 10, "1.1")]).rates(&terms(), 22).unwrap();
-        let days = |currency: &str| rates.iter().filter(|(key, _)| key.0 == currency).map(|(key, rate)| (key.1, rate.observed)).collect::<Vec<_>>();
+        let days = |currency: &str| {
+            rates.iter().filter(|(key, _)| key.0 == currency).map(|(key, rate)| (key.1, rate.observed)).collect::<Vec<_>>()
+        };
         assert_eq!(days("CHF"), (10..=17).map(|day| (day, 10)).collect::<Vec<_>>());
         let usd: Vec<_> = (10..13).map(|day| (day, 10)).chain((13..=20).map(|day| (day, 13))).collect();
         assert_eq!((days("USD"), days("EUR")), (usd.clone(), usd));

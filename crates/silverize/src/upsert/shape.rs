@@ -69,16 +69,23 @@ impl Shape {
         let Some(silver) = contract.silver() else { return Err(fault::contract(contract, "it is no Silver contract")) };
         let key: Vec<String> = contract.key().into_iter().map(str::to_owned).collect();
         let history = silver.kind == SilverKind::History;
-        let time_last = key.last().and_then(|name| contract.column(name)).is_some_and(|column| column.kind == ColumnType::Timestamp);
+        let time_last =
+            key.last().and_then(|name| contract.column(name)).is_some_and(|column| column.kind == ColumnType::Timestamp);
         if key.is_empty() || (history && (key.len() < 2 || !time_last)) {
-            return Err(fault::contract(contract, "rows are merged by their key: declare one (of a history, with the time of the change last)"));
+            return Err(fault::contract(
+                contract,
+                "rows are merged by their key: declare one (of a history, with the time of the change last)",
+            ));
         }
         let groups = silver.groups.len().max(1);
-        let names: Vec<Option<&str>> = if silver.groups.is_empty() { vec![None] } else { silver.groups.iter().map(|g| Some(g.name.as_str())).collect() };
+        let names: Vec<Option<&str>> =
+            if silver.groups.is_empty() { vec![None] } else { silver.groups.iter().map(|g| Some(g.name.as_str())).collect() };
         let mut roles = Vec::with_capacity(contract.columns.len());
         for column in &contract.columns {
             let role = role(contract, silver, &key, &column.name);
-            roles.push(role.ok_or_else(|| fault::contract(contract, format_args!("column `{}` belongs to no group", column.name)))?);
+            roles.push(
+                role.ok_or_else(|| fault::contract(contract, format_args!("column `{}` belongs to no group", column.name)))?,
+            );
         }
         Ok(Self {
             schema: TableSpec::of(contract).schema,
@@ -111,7 +118,11 @@ impl Shape {
 fn role(contract: &Contract, silver: &Silver, key: &[String], name: &str) -> Option<Role> {
     let group_named = |name: &str| silver.groups.iter().position(|group| group.columns.iter().any(|column| column == name));
     let version_of = |name: &str| {
-        let own = if silver.groups.is_empty() { vec![version_column(None)] } else { silver.groups.iter().map(|g| version_column(Some(&g.name))).collect() };
+        let own = if silver.groups.is_empty() {
+            vec![version_column(None)]
+        } else {
+            silver.groups.iter().map(|g| version_column(Some(&g.name))).collect()
+        };
         own.iter().position(|column| column == name)
     };
     match name {
@@ -147,7 +158,9 @@ fn content(contract: &Contract, roles: &[Role], routes: &[RoutePlan], group: usi
         .map(|column| column.name.as_str())
         .collect();
     let own = contract.columns.iter().zip(roles).filter(|(_, role)| **role == Role::Group(group));
-    own.filter(|(column, _)| column.mask.is_none() && !received.contains(column.name.as_str())).map(|(column, _)| column.name.clone()).collect()
+    own.filter(|(column, _)| column.mask.is_none() && !received.contains(column.name.as_str()))
+        .map(|(column, _)| column.name.clone())
+        .collect()
 }
 
 #[cfg(test)]
@@ -156,7 +169,8 @@ mod tests {
     use crate::{decode::InputPlan, testing};
 
     fn shape(contract: &Contract) -> Shape {
-        let routes: Vec<RoutePlan> = InputPlan::all(contract, &testing::contracts()).unwrap().iter().flat_map(|plan| plan.routes().to_vec()).collect();
+        let routes: Vec<RoutePlan> =
+            InputPlan::all(contract, &testing::contracts()).unwrap().iter().flat_map(|plan| plan.routes().to_vec()).collect();
         Shape::new(contract, &routes).unwrap()
     }
 
@@ -164,8 +178,14 @@ mod tests {
     fn columns_have_their_roles() {
         let shape = shape(&testing::orders());
         let role = |name: &str| shape.roles[shape.schema.index_of(name).unwrap()];
-        assert_eq!((role("order_id"), role("status"), role("currency"), role("paid_at")), (Role::Key, Role::Rank, Role::Group(0), Role::Group(1)));
-        assert_eq!((role("card_last4_masked"), role("_payment_version"), role("_run_id")), (Role::Group(1), Role::Version(1), Role::RunId));
+        assert_eq!(
+            (role("order_id"), role("status"), role("currency"), role("paid_at")),
+            (Role::Key, Role::Rank, Role::Group(0), Role::Group(1))
+        );
+        assert_eq!(
+            (role("card_last4_masked"), role("_payment_version"), role("_run_id")),
+            (Role::Group(1), Role::Version(1), Role::RunId)
+        );
         assert_eq!(shape.content[0], ["customer_id", "currency", "source", "placed_at"]);
         assert_eq!(shape.content[1], ["method", "card_last4", "paid_at"]);
         assert_eq!((shape.groups, shape.thing, shape.history()), (3, 1, false));

@@ -1,6 +1,8 @@
 //! Rules about keys.
 
-use crate::fixtures::{batch, booleans, cents, column_rule, contract, dates, doubles, finding, instants, ints, measured, quality, report, texts};
+use crate::fixtures::{
+    batch, booleans, cents, column_rule, contract, dates, doubles, finding, instants, ints, measured, quality, report, texts,
+};
 use serde_json::json;
 
 fn repeated(columns: &[&str]) -> serde_json::Value {
@@ -14,7 +16,10 @@ fn every_row_of_a_repeated_value_counts() {
     assert_eq!(measured("STRING", rule.clone(), texts(&[Some("a"), Some("b")])), Ok(0.0));
     assert_eq!(measured("STRING", rule.clone(), texts(&[None, None, Some("a")])), Ok(0.0));
     assert_eq!(measured("DECIMAL(18,2)", rule.clone(), cents(&[Some(1), Some(1), Some(10)])), Ok(2.0));
-    assert_eq!(measured("TIMESTAMP", rule.clone(), instants(&[Some("2017-12-30T00:00:00Z"), Some("2017-12-30T00:00:00.000001Z")])), Ok(0.0));
+    assert_eq!(
+        measured("TIMESTAMP", rule.clone(), instants(&[Some("2017-12-30T00:00:00Z"), Some("2017-12-30T00:00:00.000001Z")])),
+        Ok(0.0)
+    );
     assert_eq!(measured("DOUBLE", rule.clone(), doubles(&[Some(1.5), Some(1.5)])), Ok(2.0));
     assert_eq!(measured("BOOLEAN", rule.clone(), booleans(&[Some(true), Some(false), Some(true)])), Ok(2.0));
     assert_eq!(measured("DATE", rule, dates(&[Some("2017-12-30"), Some("2017-12-30"), None])), Ok(2.0));

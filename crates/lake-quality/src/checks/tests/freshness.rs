@@ -30,7 +30,10 @@ fn ages(contract: &Contract, batches: &[ArrayRef]) -> Finding {
 #[test]
 fn the_newest_value_decides_and_the_limit_is_inclusive() {
     let contract = fresh("TIMESTAMP", 26.0, Some("h"), Some("things.at"));
-    let at = ages(&contract, &[instants(&[Some("2017-01-01T00:00:00Z"), None]), instants(&[Some("2017-12-29T22:00:00Z")]), instants(&[None])]);
+    let at = ages(
+        &contract,
+        &[instants(&[Some("2017-01-01T00:00:00Z"), None]), instants(&[Some("2017-12-29T22:00:00Z")]), instants(&[None])],
+    );
     assert_eq!((at.passed, at.measured), (true, Some(26.0)));
     assert_eq!(at.message, "at: the newest value is 26 h old at the end of the window");
     assert_eq!((at.expected.as_str(), at.dimension.as_str()), ("<= 26 h", "timeliness"));
@@ -50,7 +53,9 @@ fn a_date_counts_from_its_midnight() {
 
 #[test]
 fn units_are_what_they_say() {
-    let measured = |unit| ages(&fresh("TIMESTAMP", 1.0, Some(unit), Some("things.at")), &[instants(&[Some("2017-12-29T00:00:00Z")])]).measured;
+    let measured = |unit| {
+        ages(&fresh("TIMESTAMP", 1.0, Some(unit), Some("things.at")), &[instants(&[Some("2017-12-29T00:00:00Z")])]).measured
+    };
     assert_eq!(measured("s"), Some(172_800.0));
     assert_eq!(measured("m"), Some(2_880.0));
     assert_eq!(measured("h"), Some(48.0));
@@ -70,10 +75,19 @@ fn no_value_is_no_freshness() {
 #[test]
 fn a_level_that_is_not_said_well_cannot_run() {
     let message = |contract: &Contract, rule: &str| finding(&Checks::of(contract, window_end()).finish(), rule).message;
-    assert_eq!(message(&fresh("TIMESTAMP", 1.0, None, Some("things.at")), "latency:at"), "could not run: the unit of `latency` must be s, m, h or d");
+    assert_eq!(
+        message(&fresh("TIMESTAMP", 1.0, None, Some("things.at")), "latency:at"),
+        "could not run: the unit of `latency` must be s, m, h or d"
+    );
     assert_eq!(message(&fresh("TIMESTAMP", 1.0, Some("h"), None), "latency:"), "could not run: `latency` names no element");
-    assert_eq!(message(&fresh("TIMESTAMP", 1.0, Some("h"), Some("things.on")), "latency:on"), "could not run: column `on` is not in the contract");
-    assert_eq!(message(&fresh("TIMESTAMP", 1.0, Some("h"), Some("things.c")), "latency:c"), "could not run: an age needs a date or a timestamp and `c` is STRING");
+    assert_eq!(
+        message(&fresh("TIMESTAMP", 1.0, Some("h"), Some("things.on")), "latency:on"),
+        "could not run: column `on` is not in the contract"
+    );
+    assert_eq!(
+        message(&fresh("TIMESTAMP", 1.0, Some("h"), Some("things.c")), "latency:c"),
+        "could not run: an age needs a date or a timestamp and `c` is STRING"
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Tests of the rules, by what they look at.
 
 mod duplicates;
-mod whole;
+mod freshness;
 mod references;
 mod values;
-mod freshness;
+mod whole;

@@ -110,7 +110,11 @@ fn values_of_every_type_find_their_partners() {
     for (kind, owners, partners) in [
         ("DECIMAL(18,2)", cents(&[Some(1), Some(100), None]), cents(&[Some(100), None])),
         ("DATE", dates(&[Some("2017-12-30"), Some("2017-12-31"), None]), dates(&[Some("2017-12-31")])),
-        ("TIMESTAMP", instants(&[Some("2017-12-30T00:00:00Z"), Some("2017-12-30T00:00:01Z"), None]), instants(&[Some("2017-12-30T00:00:01Z")])),
+        (
+            "TIMESTAMP",
+            instants(&[Some("2017-12-30T00:00:00Z"), Some("2017-12-30T00:00:01Z"), None]),
+            instants(&[Some("2017-12-30T00:00:01Z")]),
+        ),
         ("INT", ints(&[Some(1), Some(2), None]), ints(&[Some(2)])),
         ("BIGINT", longs(&[Some(1), Some(2), None]), longs(&[Some(2)])),
     ] {

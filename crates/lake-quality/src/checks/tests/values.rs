@@ -47,7 +47,10 @@ fn placeholders_are_missing_exactly_as_they_stand() {
 #[test]
 fn values_outside_the_list_are_invalid_and_nulls_are_not() {
     let listed = |values: Value| rule("invalidValues", json!({"validValues": values}));
-    assert_eq!(measured("STRING", listed(json!(["a", "b"])), texts(&[Some("a"), Some("A"), None, Some("ab"), Some("b")])), Ok(2.0));
+    assert_eq!(
+        measured("STRING", listed(json!(["a", "b"])), texts(&[Some("a"), Some("A"), None, Some("ab"), Some("b")])),
+        Ok(2.0)
+    );
     assert_eq!(measured("INT", listed(json!(["1", "2"])), ints(&[Some(1), Some(3), None])), Ok(1.0));
     assert_eq!(measured("BOOLEAN", listed(json!(["true"])), booleans(&[Some(true), Some(false), None])), Ok(1.0));
     assert_eq!(measured("DOUBLE", listed(json!(["1.5"])), doubles(&[Some(1.5), Some(1.25)])), Ok(1.0));
@@ -73,7 +76,10 @@ fn a_placeholder_is_not_invalid() {
 #[test]
 fn a_pattern_matches_the_whole_value() {
     let pattern = |pattern: &str| rule("invalidValues", json!({"pattern": pattern}));
-    assert_eq!(measured("STRING", pattern("[A-Z]{3}"), texts(&[Some("USD"), Some("USDX"), Some("xUSD"), Some("USD\n"), None])), Ok(3.0));
+    assert_eq!(
+        measured("STRING", pattern("[A-Z]{3}"), texts(&[Some("USD"), Some("USDX"), Some("xUSD"), Some("USD\n"), None])),
+        Ok(3.0)
+    );
     assert_eq!(measured("STRING", pattern("a|bc"), texts(&[Some("a"), Some("bc"), Some("ac"), Some("abc"), Some("")])), Ok(3.0));
     assert_eq!(measured("STRING", pattern("(?m)^a$"), texts(&[Some("a"), Some("b\na")])), Ok(1.0));
     assert_eq!(measured("INT", pattern("[0-9]{4}"), ints(&[Some(2017), Some(17), None])), Ok(1.0));

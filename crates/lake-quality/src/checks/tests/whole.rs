@@ -38,7 +38,10 @@ fn a_rule_on_a_missing_column_has_failed_and_spares_the_others() {
     let report = report(&contract, &[batch(vec![("c", texts(&[None, Some("a")])), ("e", texts(&[Some("1"), None]))])]);
     assert_eq!(finding(&report, "required:c").measured, Some(1.0));
     let gone = finding(&report, "required:d");
-    assert_eq!((gone.passed, gone.measured, gone.message.as_str()), (false, None, "could not run: column `d` is not in the table"));
+    assert_eq!(
+        (gone.passed, gone.measured, gone.message.as_str()),
+        (false, None, "could not run: column `d` is not in the table")
+    );
     assert_eq!(finding(&report, "required:e").message, "could not run: column `e` is not INT in the table");
     assert!(!report.passed());
 }
@@ -139,7 +142,8 @@ fn no_message_holds_a_value() {
         schema.properties[at].quality.push(quality(rule));
     }
     let secret = "ada@example.com";
-    let report = report(&contract, &[batch(vec![("c", texts(&[Some(secret), Some(secret)])), ("n", ints(&[Some(-4711), None]))])]);
+    let report =
+        report(&contract, &[batch(vec![("c", texts(&[Some(secret), Some(secret)])), ("n", ints(&[Some(-4711), None]))])]);
     assert_eq!(report.findings.iter().filter(|f| !f.passed).count(), 5);
     let said = format!("{report:?}");
     assert!(!said.contains("ada") && !said.contains("4711"), "{said}");

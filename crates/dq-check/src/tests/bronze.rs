@@ -1,0 +1,143 @@
+//! Bronze: a verdict is about the rows that came since the last version that passed.
+
+use super::*;
+use crate::gate;
+use lake_core::{Fault, summary::Outcome};
+
+const TABLE: &str = "bronze_rates";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_rows_since_the_last_pass_are_judged() {
+    let world = World::new();
+    world.put(TABLE, &rates("2017-12-30", &[Some("USD"), Some("GBP")]), false).await;
+    let first = world.ask(TABLE).judge().await.unwrap();
+    assert_eq!((first.verdict.passed, first.summary.ledger.read), (true, 2));
+    world.put(TABLE, &rates("2017-12-31", &[Some("USD")]), false).await;
+    world.put(TABLE, &rates("2017-12-31", &[Some("CHF")]), false).await;
+    let next = world.ask(TABLE).window("2017-12-31").judge().await.unwrap();
+    assert_eq!((next.verdict.passed, next.verdict.key.version, next.summary.ledger.read), (true, 3, 2));
+    let whole = world.ask(TABLE).window("2018-01-01").whole().judge().await.unwrap();
+    assert_eq!((whole.verdict.passed, whole.summary.ledger.read), (true, 4));
+    assert_eq!(world.passed(TABLE).await, Some(3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_slice_blocks_the_later_ones() {
+    let world = World::new();
+    world.put(TABLE, &rates("2017-12-30", &[Some("USD")]), false).await;
+    world.ask(TABLE).judge().await.unwrap();
+    world.put(TABLE, &rates("2017-12-31", &[Some("dollar")]), false).await;
+    let broken = world.ask(TABLE).window("2017-12-31").judge().await.unwrap();
+    assert_eq!((failed(&broken), broken.summary.ledger.read), (vec!["currency_invalid"], 1));
+    world.put(TABLE, &rates("2018-01-01", &[Some("GBP")]), false).await;
+    let blocked = world.ask(TABLE).window("2018-01-01").judge().await.unwrap();
+    assert_eq!((failed(&blocked), blocked.summary.ledger.read), (vec!["currency_invalid"], 2));
+    assert_eq!(world.passed(TABLE).await, Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_generation_repairs_a_slice() {
+    let world = World::new();
+    world.put(TABLE, &rates("2017-12-30", &[Some("dollar"), Some("GBP")]), false).await;
+    assert!(!world.ask(TABLE).judge().await.unwrap().verdict.passed);
+    world.put(TABLE, &rates("2017-12-30", &[Some("USD"), Some("GBP")]), true).await;
+    let repaired = world.ask(TABLE).judge().await.unwrap();
+    assert_eq!((repaired.verdict.passed, repaired.summary.ledger.read), (true, 2));
+    // Later generations replace rows that had passed: only what is still there is judged.
+    world.put(TABLE, &rates("2017-12-31", &[Some("euro")]), false).await;
+    world.put(TABLE, &rates("2017-12-31", &[Some("EUR")]), true).await;
+    let again = world.ask(TABLE).window("2017-12-31").judge().await.unwrap();
+    assert_eq!((again.verdict.passed, again.summary.ledger.read), (true, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_waiver_lets_a_slice_pass_on_record() {
+    let world = World::new();
+    world.put(TABLE, &rates("2017-12-30", &[Some("dollar")]), false).await;
+    let broken = world.ask(TABLE).judge().await.unwrap();
+    assert!(gate(&broken).is_err());
+    let waived = world.ask(TABLE).run(7).waive(1, Some("ada"), Some(" known outage ")).await.unwrap();
+    assert!(gate(&waived).is_ok());
+    assert_eq!((waived.summary.outcome, waived.summary.facts["waived_by"].as_str()), (Outcome::Committed, Some("ada")));
+    let on_record = world.verdicts(TABLE).await;
+    let waiver = on_record.iter().find(|v| v.waived_by.is_some()).unwrap();
+    assert_eq!(
+        (waiver.passed, waiver.reason.as_deref(), waiver.run_id),
+        (true, Some("known outage"), RunId(uuid::Uuid::from_u128(7)))
+    );
+    assert_eq!((waiver.score, &waiver.report), (broken.verdict.score, &broken.verdict.report));
+    assert_eq!(on_record.len(), 2);
+    assert_eq!(world.passed(TABLE).await, Some(1));
+    // The gate answers from the record, and the next slice begins after the waived one.
+    let again = world.ask(TABLE).run(8).judge().await.unwrap();
+    assert_eq!((again.verdict.passed, again.summary.outcome), (true, Outcome::AlreadyDone));
+    let twice = world.ask(TABLE).run(9).waive(1, Some("bob"), Some("me too")).await.unwrap();
+    assert_eq!((twice.summary.outcome, twice.verdict.waived_by.as_deref()), (Outcome::AlreadyDone, Some("ada")));
+    world.put(TABLE, &rates("2017-12-31", &[Some("GBP")]), false).await;
+    let next = world.ask(TABLE).window("2017-12-31").judge().await.unwrap();
+    assert_eq!((next.verdict.passed, next.summary.ledger.read), (true, 1));
+    assert_eq!(world.verdicts(TABLE).await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_failed_version_of_the_window_can_be_waived_and_by_somebody_for_a_reason() {
+    let world = World::new();
+    let refused = async |version, by, reason| {
+        let error = world.ask(TABLE).waive(version, by, reason).await.unwrap_err();
+        assert_eq!(error.downcast_ref(), Some(&Fault::Config));
+        format!("{:#}", error)
+    };
+    assert!(refused(1, Some("ada"), Some("x")).await.contains("no failed verdict is about it"));
+    world.put(TABLE, &rates("2017-12-30", &[Some("USD")]), false).await;
+    world.ask(TABLE).judge().await.unwrap();
+    world.put(TABLE, &rates("2017-12-30", &[Some("dollar")]), false).await;
+    world.ask(TABLE).window("2017-12-31").judge().await.unwrap();
+    assert!(refused(1, Some("ada"), Some("x")).await.contains("no failed verdict is about it"));
+    assert!(refused(2, Some("ada"), Some("x")).await.contains("no failed verdict is about it"));
+    assert!(refused(2, None, Some("x")).await.contains("nobody is named"));
+    assert!(refused(2, Some(" "), Some("x")).await.contains("nobody is named"));
+    assert!(refused(2, Some("ada"), Some(" ")).await.contains("the reason is empty"));
+    let waived = world.ask(TABLE).window("2017-12-31").waive(2, Some("ada"), Some("x")).await.unwrap();
+    assert!(waived.verdict.passed);
+    assert!(world.ask(TABLE).window("2017-12-31").edited().waive(2, Some("ada"), Some("x")).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_source_grows_old_although_no_version_is_new() {
+    let world = World::new();
+    world.put(TABLE, &rates("2017-12-30", &[Some("USD")]), false).await;
+    assert!(world.ask(TABLE).judge().await.unwrap().verdict.passed);
+    let at_the_limit = world.ask(TABLE).window("2017-12-31").judge().await.unwrap();
+    assert_eq!((at_the_limit.verdict.passed, at_the_limit.summary.ledger.read), (true, 0));
+    assert_eq!(finding(&at_the_limit, "latency:_ingest_date").measured, Some(2.0));
+    let stale = world.ask(TABLE).window("2018-01-01").judge().await.unwrap();
+    assert_eq!((failed(&stale), stale.verdict.key.version), (vec!["latency:_ingest_date"], 1));
+    assert_eq!(world.passed(TABLE).await, None);
+    // New rows make it fresh, and the old ones are not judged again.
+    world.put(TABLE, &rates("2018-01-02", &[Some("USD")]), false).await;
+    let fresh = world.ask(TABLE).window("2018-01-02").judge().await.unwrap();
+    assert_eq!((fresh.verdict.passed, fresh.summary.ledger.read), (true, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edited_contract_judges_all_rows_again() {
+    let world = World::new();
+    world.put(TABLE, &rates("2017-12-30", &[Some("USD")]), false).await;
+    world.ask(TABLE).judge().await.unwrap();
+    world.put(TABLE, &rates("2017-12-30", &[Some("GBP")]), false).await;
+    let edited = world.ask(TABLE).edited().judge().await.unwrap();
+    assert_eq!((edited.verdict.passed, edited.summary.ledger.read), (true, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_one_window_are_unique_across_files() {
+    let world = World::new();
+    let day = rates("2017-12-30", &[Some("USD")]);
+    world.put(TABLE, &day, false).await;
+    world.put(TABLE, &day, false).await;
+    let twice = world.ask(TABLE).judge().await.unwrap();
+    assert_eq!(failed(&twice), ["primary-key:currency,_run_id"]);
+    let both: Vec<(&str, ArrayRef)> = day.iter().map(|(name, column)| (*name, chained(column, column))).collect();
+    world.put(TABLE, &both, true).await;
+    assert_eq!(failed(&world.ask(TABLE).judge().await.unwrap()), ["primary-key:currency,_run_id"]);
+}

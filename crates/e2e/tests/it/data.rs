@@ -1,0 +1,77 @@
+//! Data that breaks its contract: undecodable records, failing gates, offsets that retention took.
+
+use crate::support::{Variables, contracts_with, lake, pinned, root, run, sources, with};
+use std::{path::Path, process::Command};
+
+fn on_lake(sources: &Variables, directory: &Path) -> Variables {
+    with(sources.clone(), &[("LAKE_URI", lake(directory)["LAKE_URI"].clone())])
+}
+
+#[test]
+fn an_undecodable_record_is_landed_marked_and_quarantined() {
+    let (sources, directory) = (sources(), tempfile::tempdir().unwrap());
+    let variables = on_lake(&sources, directory.path());
+    for program in ["ingest-kafka", "dq-check"] {
+        let ran = run(&[program, "bronze_kafka_orders", "--window", "2017-12-30"], &variables);
+        assert_eq!(ran.code, 0, "{ran}");
+    }
+    let ran = run(&["silverize", "silver_order_movements", "--window", "2017-12-30", "--output", "json"], &variables);
+    assert_eq!(ran.code, 0, "{ran}");
+    let summary: serde_json::Value = serde_json::from_str(ran.stdout.lines().last().unwrap()).unwrap();
+    let bucket = |name: &str| summary["ledger"][name].as_u64().unwrap();
+    let others = ["accepted", "duplicate", "superseded", "filtered", "held"].map(bucket).iter().sum::<u64>();
+    assert!(bucket("quarantined") > 0, "{summary}");
+    assert_eq!(bucket("read"), bucket("quarantined") + others);
+}
+
+#[test]
+fn a_failing_gate_stops_the_next_layer() {
+    let (sources, directory) = (sources(), tempfile::tempdir().unwrap());
+    let variables = on_lake(&sources, directory.path());
+    let logs = directory.path().join("logs").display().to_string();
+    // Nothing came from the warehouse for two months: freshness fails there.
+    let ran = run(&["run-pipeline", "day", "--window", "2018-03-01", "--logs", &logs, "--jobs", "1"], &variables);
+    assert_eq!(ran.code, 65, "{ran}");
+    let line = |start: &str| ran.stdout.lines().find(|line| line.starts_with(start)).unwrap_or_default().to_owned();
+    assert!(line("bronze_snowflake_customers ").ends_with("gate failed 65"), "{ran}");
+    assert!(line("silver_customers ").ends_with("blocked by dq-check bronze_snowflake_customers"), "{ran}");
+    assert!(!directory.path().join("lake/silver/customers").exists(), "the next layer was started");
+    let gate = run(&["dq-check", "bronze_snowflake_customers", "--window", "2018-03-01"], &variables);
+    pinned("failing-gate", &gate, directory.path());
+}
+
+#[test]
+fn offsets_that_retention_took_are_never_skipped() {
+    let (sources, directory) = (sources(), tempfile::tempdir().unwrap());
+    let topic = format!("retention-{}", std::process::id());
+    let contracts = contracts_with(directory.path(), "bronze/kafka_orders.odcs.yaml", "topic: orders.events", &format!("topic: {topic}"));
+    let variables = with(on_lake(&sources, directory.path()), &[("LAKE_CONTRACTS", contracts)]);
+    let ingest = |window: &str, more: &[&str]| run(&[&["ingest-kafka", "bronze_kafka_orders", "--window", window][..], more].concat(), &variables);
+
+    records(&sources, &["create", &topic, "5"]);
+    let first = ingest("2017-12-30", &[]);
+    assert_eq!(first.code, 0, "{first}");
+    records(&sources, &["produce", &topic, "4"]);
+    records(&sources, &["delete-before", &topic, "7"]);
+    let lost = ingest("2017-12-31", &[]);
+    assert_eq!(lost.code, 65, "{lost}");
+    pinned("kafka-offsets-gone", &renamed(&lost, &topic), directory.path());
+    let accepted = ingest("2017-12-31", &["--accept-loss", "0:5-6"]);
+    records(&sources, &["drop", &topic]);
+    assert_eq!(accepted.code, 0, "{accepted}");
+    assert!(accepted.stdout.contains("read 2, accepted 2"), "{accepted}");
+}
+
+fn renamed(ran: &crate::support::Ran, topic: &str) -> crate::support::Ran {
+    let plain = |text: &str| text.replace(topic, "[topic]");
+    crate::support::Ran { code: ran.code, stdout: plain(&ran.stdout), stderr: plain(&ran.stderr) }
+}
+
+/// Makes and trims a topic of one partition; what it holds stands in `ci/proofs/topic.py`.
+fn records(sources: &Variables, arguments: &[&str]) {
+    let python = Path::new(&sources["HOME_OF_SOURCES"]).join("venv/bin/python");
+    let mut command = Command::new(python);
+    command.args(["-m", "proofs.topic", &sources["KAFKA_BOOTSTRAP"]]).args(arguments);
+    let output = command.current_dir(root()).env("PYTHONPATH", "ci").env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

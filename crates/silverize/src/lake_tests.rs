@@ -1,0 +1,394 @@
+//! The whole program on a lake in a temporary directory.
+
+use crate::testing;
+use arrow::array::{Array as _, ArrayRef, RecordBatch, new_null_array};
+use lake_core::{
+    Contract, Ledger, RunId, Summary, Window,
+    contract::ContractSet,
+    summary::{Outcome, SCHEMA_VERSION},
+};
+use lake_table::{Lake, Plan, Proposal, Table, TableSpec};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, str::FromStr as _};
+
+const POLICY: &str = "{businessTimeZone: UTC, fiscalYearFirstMonth: 1, consumerEmailDomains: [], suppressionThreshold: 5, \
+    tokenKeySecret: k, roles: [{name: data_engineer, description: d, layers: [bronze, silver, gold, quarantine, held, ops], pii: true}]}";
+const LINES: &str =
+    r#""lines":[{"line":1,"quantity":1,"gross":1,"discount":0,"net":1},{"line":2,"quantity":2,"gross":2,"discount":0,"net":2}]"#;
+
+struct World {
+    dir: tempfile::TempDir,
+    runtime: tokio::runtime::Runtime,
+    contracts: ContractSet,
+    offset: std::cell::Cell<i64>,
+}
+
+impl World {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let contracts = dir.path().join("contracts");
+        std::fs::create_dir_all(contracts.join("bronze")).unwrap();
+        std::fs::write(contracts.join("policy.yaml"), POLICY).unwrap();
+        for (number, text) in testing::texts_of_contracts().iter().enumerate() {
+            let folder = contracts.join(format!("silver/{number}"));
+            let bronze = text.contains("- property: bronze");
+            std::fs::create_dir_all(&folder).unwrap();
+            let path =
+                if bronze { contracts.join(format!("bronze/{number}.odcs.yaml")) } else { folder.join("contract.odcs.yaml") };
+            std::fs::write(path, text).unwrap();
+        }
+        Self { dir, runtime: testing::runtime(), contracts: testing::contracts(), offset: std::cell::Cell::new(0) }
+    }
+
+    fn lake(&self) -> Lake {
+        Lake::open(&self.dir.path().join("lake").display().to_string()).unwrap()
+    }
+
+    /// Runs the program; returns its exit, as text, and its summary.
+    fn run(&self, table: &str, more: &[&str]) -> (String, Option<Summary>) {
+        let path = |name: &str| self.dir.path().join(name).display().to_string();
+        let _ = std::fs::remove_file(path("summary"));
+        let (lake, contracts, summary) = (path("lake"), path("contracts"), path("summary"));
+        let mut argv = vec![
+            "silverize",
+            table,
+            "--window",
+            "2017-12-30",
+            "--lake",
+            &lake,
+            "--contracts",
+            &contracts,
+            "--summary-to",
+            &summary,
+        ];
+        argv.extend(more);
+        let exit = crate::main(argv.into_iter().map(Into::into));
+        let summary = std::fs::read_to_string(summary).ok().map(|text| serde_json::from_str(&text).unwrap());
+        (code(exit), summary)
+    }
+
+    fn good(&self, table: &str, more: &[&str]) -> Summary {
+        let (exit, summary) = self.run(table, more);
+        assert_eq!(exit, code(ExitCode::SUCCESS));
+        summary.unwrap()
+    }
+
+    /// Appends rows to a Bronze table in a commit; in place of all its rows when `replace` is set.
+    fn land(&self, table: &str, rows: &RecordBatch, replace: bool) {
+        let contract = self.contracts.get(table).unwrap();
+        let rows = complete(contract, rows);
+        self.runtime.block_on(async {
+            let mut bronze = Table::open_or_create(&self.lake(), &TableSpec::of(contract)).await.unwrap();
+            let plan = async |bronze: &Table| {
+                let mut writer = bronze.writer();
+                writer.write(&rows).await?;
+                let add = writer.finish().await?;
+                let remove = if replace { bronze.files().to_vec() } else { Vec::new() };
+                let removed = if replace { bronze.rows() } else { 0 };
+                let inserted = rows.num_rows() as u64;
+                Ok(Plan::Commit(Proposal { add, remove, txns: Vec::new(), inserted, removed, summary: summary(table) }))
+            };
+            bronze.commit(plan).await.unwrap();
+        });
+    }
+
+    fn events(&self, payloads: &[&str]) {
+        let bytes: Vec<Option<&[u8]>> = payloads.iter().map(|payload| Some(payload.as_bytes())).collect();
+        self.land("bronze_events", &testing::bronze_from(self.offset.get(), &bytes), false);
+        self.offset.set(self.offset.get() + i64::try_from(payloads.len()).unwrap());
+    }
+
+    /// Some columns of a table, sorted; nothing where there is no table.
+    fn rows(&self, spec: &TableSpec, columns: &[&str]) -> Vec<String> {
+        self.runtime.block_on(async {
+            let Some(table) = Table::open(&self.lake(), spec).await.unwrap() else { return Vec::new() };
+            let mut rows = Vec::new();
+            for batch in table.read(None).await.unwrap() {
+                let texts: Vec<Vec<String>> = columns.iter().map(|column| testing::texts(&batch, column)).collect();
+                rows.extend(
+                    (0..batch.num_rows()).map(|row| texts.iter().map(|text| text[row].as_str()).collect::<Vec<_>>().join(" ")),
+                );
+            }
+            rows.sort();
+            rows
+        })
+    }
+
+    fn silver(&self, table: &str, columns: &[&str]) -> Vec<String> {
+        self.rows(&TableSpec::of(self.contracts.get(table).unwrap()), columns)
+    }
+
+    fn quarantine(&self, table: &str) -> Vec<String> {
+        self.rows(&TableSpec::quarantine(self.contracts.get(table).unwrap()), &["_input_version", "_position", "_line", "_rules"])
+    }
+
+    fn version(&self, spec: &TableSpec) -> Option<i64> {
+        self.runtime.block_on(Table::open(&self.lake(), spec)).unwrap().map(|table| table.version())
+    }
+
+    fn log(&self, location: &str, version: i64) -> PathBuf {
+        self.dir.path().join("lake").join(location).join(format!("_delta_log/{version:020}.json"))
+    }
+}
+
+fn code(exit: ExitCode) -> String {
+    format!("{exit:?}")
+}
+
+fn ledger(read: u64, accepted: u64, quarantined: u64, duplicate: u64, superseded: u64, filtered: u64) -> Ledger {
+    Ledger { read, accepted, quarantined, duplicate, superseded, filtered, held: 0 }
+}
+
+fn summary(table: &str) -> Summary {
+    Summary {
+        schema_version: SCHEMA_VERSION,
+        outcome: Outcome::Committed,
+        run_id: RunId::from_str("00000000-0000-7000-8000-000000000001").unwrap(),
+        attempt: 1,
+        program: "test".into(),
+        program_version: "0".into(),
+        table: table.into(),
+        window: Window::from_str("2017-12-30").unwrap(),
+        inputs: BTreeMap::new(),
+        ledger: Ledger::default(),
+        table_version: None,
+        contract: String::new(),
+        contract_hash: String::new(),
+        duration_ms: 0,
+        bytes_written: 0,
+        peak_rss_bytes: 0,
+        facts: BTreeMap::new(),
+    }
+}
+
+/// Bronze rows with all columns of their contract.
+fn complete(contract: &Contract, rows: &RecordBatch) -> RecordBatch {
+    let columns = contract.columns.iter().map(|column| {
+        let kind = lake_table::arrow_type(column.kind);
+        let found = rows.column_by_name(&column.name).cloned();
+        let text = |value| lake_table::columns::constant_string(value, rows.num_rows());
+        let array: ArrayRef = match column.name.as_str() {
+            "_source" => text("s"),
+            _ => found.unwrap_or_else(|| new_null_array(&kind, rows.num_rows())),
+        };
+        assert_eq!(array.data_type(), &kind, "{}", column.name);
+        (column.name.clone(), array)
+    });
+    RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).unwrap()
+}
+
+fn event(id: &str, order: &str, kind: &str, minute: u32, more: &str) -> String {
+    format!(r#"{{"id":"{id}","kind":"{kind}","order_id":"{order}","at":"2017-12-30T12:{minute:02}:00Z",{more}}}"#)
+}
+
+fn placed(id: &str, order: &str, minute: u32) -> String {
+    event(id, order, "PLACED", minute, &format!(r#""customer_id":"c{minute}","currency":"USD",{LINES}"#))
+}
+
+fn paid(id: &str, order: &str, minute: u32) -> String {
+    event(id, order, "PAID", minute, r#""payment":{"method":"card"}"#)
+}
+
+#[test]
+fn what_is_new_is_merged_once() {
+    let world = World::new();
+    world.events(&[&placed("a", "o1", 1), &placed("b", "o2", 2), &paid("c", "o1", 3), "broken"]);
+    let first = world.good("silver_orders", &[]);
+    assert_eq!((first.ledger, first.outcome, first.inputs["bronze_events"]), (ledger(4, 3, 1, 0, 0, 0), Outcome::Committed, 1));
+    assert_eq!(first.facts["ledger_by_input"]["bronze_events"]["accepted"], 3);
+    world.events(&[&paid("d", "o2", 4), &paid("c", "o1", 3), &paid("e", "o1", 0), &event("f", "o3", "RETURNED", 1, LINES)]);
+    let second = world.good("silver_orders", &[]);
+    assert_eq!(second.ledger, ledger(4, 1, 0, 1, 1, 1));
+    let (run1, run2) = (first.run_id.to_string(), second.run_id.to_string());
+    let columns = ["order_id", "customer_id", "status", "paid_at", "_run_id"];
+    assert_eq!(
+        world.silver("silver_orders", &columns),
+        [format!("o1 c1 PAID 2017-12-30T12:03:00Z {run1}"), format!("o2 c2 PAID 2017-12-30T12:04:00Z {run2}")]
+    );
+    let spec = TableSpec::of(&testing::orders());
+    let before = world.version(&spec);
+    let third = world.good("silver_orders", &[]);
+    assert_eq!((third.outcome, third.ledger, world.version(&spec)), (Outcome::Unchanged, Ledger::default(), before));
+    let again = world.good("silver_orders", &["--run-id", &run2]);
+    assert_eq!((again.outcome, again.ledger), (Outcome::AlreadyDone, second.ledger));
+    assert_eq!(world.run("silver_orders", &["--skip-when-empty"]).0, code(ExitCode::from(99)));
+}
+
+#[test]
+fn both_inputs_meet_in_one_row() {
+    let world = World::new();
+    world.events(&[&paid("a", "7", 3)]);
+    let rows = testing::bronze_orders(&[(7, "usd", "PLACED", testing::WINDOW_FROM), (8, "XXX", "PLACED", testing::WINDOW_FROM)]);
+    world.land("bronze_orders", &rows, false);
+    let done = world.good("silver_orders", &[]);
+    assert_eq!((done.ledger, done.inputs.len()), (ledger(3, 2, 1, 0, 0, 0), 2));
+    assert_eq!(
+        world.silver("silver_orders", &["order_id", "currency", "source", "status", "method"]),
+        ["7 USD snowflake PAID card"]
+    );
+    assert_eq!(world.quarantine("silver_orders"), [format!("1 8@{} - currency_invalid", testing::WINDOW_FROM)]);
+}
+
+#[test]
+fn a_fixed_version_is_the_last_that_is_read() {
+    let world = World::new();
+    world.events(&[&placed("a", "o1", 1)]);
+    world.events(&[&placed("b", "o2", 1)]);
+    world.good("silver_orders", &["--input", "bronze_events@1"]);
+    assert_eq!(world.silver("silver_orders", &["order_id"]), ["o1"]);
+    assert_eq!(world.good("silver_orders", &["--input", "bronze_events@1"]).outcome, Outcome::Unchanged);
+    world.good("silver_orders", &["--input", "bronze_events@2"]);
+    assert_eq!(world.silver("silver_orders", &["order_id"]), ["o1", "o2"]);
+    assert_eq!(world.run("silver_orders", &["--input", "bronze_events@9"]).0, code(ExitCode::from(65)));
+    assert_eq!(world.run("silver_orders", &["--input", "bronze_fx@1"]).0, code(ExitCode::from(2)));
+    assert_eq!(world.run("bronze_events", &[]).0, code(ExitCode::from(2)));
+}
+
+#[test]
+fn nothing_is_read_that_has_not_passed() {
+    let world = World::new();
+    world.events(&[&placed("a", "o1", 1)]);
+    world.runtime.block_on(Table::open_or_create(&world.lake(), &lake_quality::verdict::spec())).unwrap();
+    assert_eq!(world.run("silver_orders", &["--input", "bronze_events@1"]).0, code(ExitCode::SUCCESS));
+    world.events(&[&placed("b", "o2", 1)]);
+    assert_eq!(world.run("silver_orders", &[]).0, code(ExitCode::from(65)));
+}
+
+#[test]
+fn a_slice_that_removes_rows_needs_a_full_refresh() {
+    let world = World::new();
+    world.events(&[&placed("a", "o1", 1), "broken", &placed("old", "o9", 1)]);
+    world.good("silver_orders", &[]);
+    let corrected = placed("b", "o2", 1);
+    world.land("bronze_events", &testing::bronze_from(0, &[Some(corrected.as_bytes()), Some(b"also broken")]), true);
+    assert_eq!(world.run("silver_orders", &[]).0, code(ExitCode::from(65)));
+    assert_eq!(world.silver("silver_orders", &["order_id"]), ["o1", "o9"]);
+    let done = world.good("silver_orders", &["--full-refresh"]);
+    assert_eq!(done.ledger, ledger(2, 1, 1, 0, 0, 0));
+    assert_eq!(world.silver("silver_orders", &["order_id"]), ["o2"]);
+    assert_eq!(world.quarantine("silver_orders"), ["2 events/0/1 - payload_undecodable"]);
+    assert_eq!(world.good("silver_orders", &[]).outcome, Outcome::Unchanged);
+    world.good("silver_orders", &["--full-refresh"]);
+    assert_eq!((world.silver("silver_orders", &["order_id"]).len(), world.quarantine("silver_orders").len()), (1, 1));
+}
+
+#[test]
+fn a_crash_between_leftovers_and_data_loses_and_doubles_nothing() {
+    let world = World::new();
+    world.events(&["broken", &placed("a", "o1", 1)]);
+    world.good("silver_items", &[]);
+    let bad_line = event("b", "o2", "PLACED", 1, r#""customer_id":"c","currency":"USD","lines":[{"line":1},{"line":2}]"#);
+    world.events(&[&bad_line, &placed("c", "o3", 1)]);
+    let done = world.good("silver_items", &[]);
+    assert_eq!(done.ledger, ledger(4, 2, 2, 0, 0, 0));
+    let (rows, left) = (world.silver("silver_items", &["order_id", "line"]), world.quarantine("silver_items"));
+    assert_eq!((rows.len(), left.len()), (4, 3));
+    // The data's commit never happened.
+    std::fs::remove_file(world.log("silver/items", done.table_version.unwrap())).unwrap();
+    assert_eq!(world.silver("silver_items", &["order_id"]).len(), 2);
+    world.events(&["broken, too"]);
+    let resumed = world.good("silver_items", &[]);
+    assert_eq!(resumed.ledger, ledger(5, 2, 3, 0, 0, 0));
+    assert_eq!(world.silver("silver_items", &["order_id", "line"]), rows);
+    let again = world.quarantine("silver_items");
+    assert_eq!((&again[..3], again.len(), again[3].as_str()), (&left[..], 4, "3 events/0/4 - payload_undecodable"));
+    // The same, with nothing new: the leftovers' progress cannot grow, and still they stand once.
+    std::fs::remove_file(world.log("silver/items", resumed.table_version.unwrap())).unwrap();
+    world.good("silver_items", &[]);
+    assert_eq!((world.quarantine("silver_items"), world.silver("silver_items", &["order_id", "line"])), (again, rows));
+}
+
+#[test]
+fn events_are_kept_once_across_runs() {
+    let world = World::new();
+    let returned = |id: &str| event(id, "o1", "RETURNED", 1, LINES);
+    world.events(&[&returned("a"), &event("x", "o1", "CANCELLED", 5, r#""x":1"#), &placed("p", "o1", 1), &returned("b")]);
+    let first = world.good("silver_movements", &[]);
+    assert_eq!(first.ledger, ledger(6, 3, 0, 2, 0, 1));
+    world.events(&[&returned("c"), &event("x", "o1", "CANCELLED", 6, r#""x":1"#), &event("y", "o1", "CANCELLED", 7, r#""x":1"#)]);
+    let second = world.good("silver_movements", &[]);
+    assert_eq!(second.ledger, ledger(4, 1, 0, 3, 0, 0));
+    let rows = world.silver("silver_movements", &["id", "movement", "line", "quantity"]);
+    assert_eq!(rows, ["a return 1 1", "a return 2 2", "x cancellation - -", "y cancellation - -"]);
+}
+
+#[test]
+fn a_history_is_closed_across_files() {
+    let world = World::new();
+    let day = 86_400_000_000;
+    world.land("bronze_customers", &testing::bronze_customers(&[(1, "Ada", day), (2, "Bob", day)]), false);
+    world.good("silver_customers_history", &[]);
+    world.land("bronze_customers", &testing::bronze_customers(&[(1, "Eve", 3 * day), (1, "Ada", day)]), false);
+    let second = world.good("silver_customers_history", &[]);
+    assert_eq!(second.ledger, ledger(2, 1, 0, 1, 0, 0));
+    world.land("bronze_customers", &testing::bronze_customers(&[(1, "Cyd", 2 * day)]), false);
+    let third = world.good("silver_customers_history", &[]).run_id.to_string();
+    let rows = world.silver("silver_customers_history", &["id", "name", "valid_to"]);
+    assert_eq!(rows, ["1 Ada 1970-01-03T00:00:00Z", "1 Cyd 1970-01-04T00:00:00Z", "1 Eve -", "2 Bob -"]);
+    let changed =
+        world.silver("silver_customers_history", &["name", "_run_id"]).into_iter().filter(|row| row.ends_with(&third)).count();
+    assert_eq!(changed, 2);
+}
+
+#[test]
+fn rates_keep_what_was_published_first() {
+    let world = World::new();
+    let history = [
+        ("2017-12-28", "USD", "1.2"),
+        ("2017-12-28", "GBP", "0.9"),
+        ("2017-12-28", "cad", "N/A"),
+        ("2017-12-27", "GBP", "0.8"),
+        ("2017-12-28", "CHF", "-1"),
+    ];
+    world.land("bronze_fx", &testing::bronze_fx(&history), false);
+    let first = world.good("silver_fx_rates", &[]);
+    assert_eq!(first.ledger, ledger(5, 3, 1, 0, 0, 1));
+    assert_eq!(world.good("silver_fx_revisions", &[]).ledger, ledger(5, 0, 1, 0, 0, 4));
+    let gbp = || {
+        world
+            .silver("silver_fx_rates", &["currency", "date", "usd_rate", "observation_date"])
+            .into_iter()
+            .filter(|row| row.starts_with("GBP"))
+    };
+    let expected = ["28", "29", "30"].map(|day| format!("GBP 2017-12-{day} 1.3333333333 2017-12-28"));
+    assert_eq!(gbp().collect::<Vec<_>>(), expected);
+    let next = [
+        ("2017-12-28", "USD", "1.2"),
+        ("2017-12-28", "GBP", "0.91"),
+        ("2017-12-28", "CAD", "1.5"),
+        ("2017-12-28", "GBP", "0.91"),
+    ];
+    world.land("bronze_fx", &testing::bronze_fx(&next), false);
+    let second = world.good("silver_fx_rates", &[]);
+    assert_eq!(second.ledger, ledger(4, 1, 0, 1, 2, 0));
+    assert_eq!(gbp().collect::<Vec<_>>(), expected);
+    let runs = world.silver("silver_fx_rates", &["currency", "_run_id"]);
+    assert!(runs.contains(&format!("GBP {}", first.run_id)) && runs.contains(&format!("CAD {}", second.run_id)), "{runs:?}");
+    assert_eq!(world.good("silver_fx_revisions", &[]).ledger, ledger(4, 1, 0, 1, 0, 2));
+    let revisions = world.silver(
+        "silver_fx_revisions",
+        &["currency", "observation_date", "first_units_per_eur", "revised_units_per_eur", "revised_on"],
+    );
+    assert_eq!(revisions, ["GBP 2017-12-28 0.9000000000 0.9100000000 2017-12-30"]);
+    world.land("bronze_fx", &testing::bronze_fx(&next[1..2]), false);
+    assert_eq!(world.good("silver_fx_revisions", &[]).ledger, ledger(1, 0, 0, 1, 0, 0));
+}
+
+#[test]
+fn held_rows_stand_in_a_table_of_their_own() {
+    let world = World::new();
+    let old = placed("a", "o1", 1).replace("2017-12-30T", "2017-12-20T");
+    world.events(&[&old, &placed("b", "o2", 1)]);
+    let done = world.good("silver_items", &[]);
+    assert_eq!(done.ledger, Ledger { read: 4, accepted: 2, held: 2, ..Ledger::default() });
+    let held = world.rows(&TableSpec::held(&testing::items()), &["_input_table", "_line", "_rules", "_contract"]);
+    assert_eq!(held, ["bronze_events 1 late_window silver_items@1.0.0", "bronze_events 2 late_window silver_items@1.0.0"]);
+    assert_eq!(world.version(&TableSpec::quarantine(&testing::items())), None);
+}
+
+#[test]
+fn the_help_shows_examples_and_exit_codes() {
+    let help = <crate::Args as clap::CommandFactory>::command().render_long_help().to_string();
+    for part in ["Examples:", "--full-refresh", "Exit codes:", "65"] {
+        assert!(help.contains(part), "{help}");
+    }
+}
