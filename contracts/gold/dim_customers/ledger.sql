@@ -9,20 +9,26 @@ WITH changes AS (
             ) THEN income_band
             ELSE 'unknown'
         END AS income_band,
-        business_date(changed_at) AS changed_on,
-        LEAD(changed_at) OVER (PARTITION BY customer_id ORDER BY changed_at) AS next_at
+        business_date(changed_at) AS changed_on
     FROM silver_customers_history
 ),
-states AS (
-    SELECT
-        *,
-        LAG(country) OVER history AS country_before,
-        LAG(income_band) OVER history AS income_band_before,
-        LAG(email_domain_class) OVER history AS email_domain_class_before,
-        LAG(changed_on) OVER history AS changed_on_before
+last_changes AS (
+    SELECT customer_id, changed_on, MAX(changed_at) AS changed_at
     FROM changes
-    WHERE next_at IS NULL OR business_date(next_at) <> changed_on
-    WINDOW history AS (PARTITION BY customer_id ORDER BY changed_on)
+    GROUP BY customer_id, changed_on
+),
+states AS (
+    -- States of what changed more than once: nothing else can repeat itself.
+    SELECT
+        c.*,
+        LAG(c.country) OVER history AS country_before,
+        LAG(c.income_band) OVER history AS income_band_before,
+        LAG(c.email_domain_class) OVER history AS email_domain_class_before,
+        LAG(c.changed_on) OVER history AS changed_on_before
+    FROM changes c
+    JOIN last_changes l ON l.customer_id = c.customer_id AND l.changed_at = c.changed_at
+    WHERE c.customer_id IN (SELECT customer_id FROM last_changes GROUP BY customer_id HAVING COUNT(*) > 1)
+    WINDOW history AS (PARTITION BY c.customer_id ORDER BY c.changed_on)
 )
 -- It started a version.
 SELECT 'silver_customers_history' AS input, 'accepted' AS bucket, COUNT(*) AS rows
@@ -31,8 +37,9 @@ WHERE customer_id <> 'unknown'
 UNION ALL
 -- A later change of the same business date counts instead.
 SELECT 'silver_customers_history', 'superseded', COUNT(*)
-FROM changes
-WHERE business_date(next_at) = changed_on
+FROM changes c
+JOIN last_changes l ON l.customer_id = c.customer_id AND l.changed_on = c.changed_on
+WHERE c.changed_at < l.changed_at
 UNION ALL
 -- Nothing that starts a version is different from the state before.
 SELECT 'silver_customers_history', 'duplicate', COUNT(*)

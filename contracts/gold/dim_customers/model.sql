@@ -18,16 +18,21 @@ WITH changes AS (
         CAST(NULL AS VARCHAR) AS company_name
     FROM silver_customers_history
 ),
-states AS (
+last_changes AS (
     -- Two changes on one business date: the last one counts.
-    SELECT customer_id, changed_on, country, income_band, lifecycle_stage, company_name, email_domain_class
+    SELECT customer_id, MAX(changed_at) AS changed_at
     FROM changes
-    QUALIFY ROW_NUMBER() OVER (PARTITION BY customer_id, changed_on ORDER BY changed_at DESC) = 1
+    GROUP BY customer_id, changed_on
+),
+states AS (
+    SELECT c.customer_id, c.changed_on, c.country, c.income_band, c.lifecycle_stage, c.company_name, c.email_domain_class
+    FROM changes c
+    JOIN last_changes l ON l.customer_id = c.customer_id AND l.changed_at = c.changed_at
 ),
 compared AS (
     SELECT
         *,
-        ROW_NUMBER() OVER history AS place,
+        LAG(changed_on) OVER history AS changed_on_before,
         LAG(country) OVER history AS country_before,
         LAG(income_band) OVER history AS income_band_before,
         LAG(lifecycle_stage) OVER history AS lifecycle_stage_before,
@@ -40,9 +45,9 @@ starts AS (
     -- The first version holds from the beginning, so that every fact finds one.
     SELECT
         customer_id, country, income_band, lifecycle_stage, company_name, email_domain_class,
-        CASE WHEN place = 1 THEN DATE '1900-01-01' ELSE changed_on END AS valid_from
+        CASE WHEN changed_on_before IS NULL THEN DATE '1900-01-01' ELSE changed_on END AS valid_from
     FROM compared
-    WHERE place = 1
+    WHERE changed_on_before IS NULL
         OR (country IS DISTINCT FROM country_before)
         OR (income_band IS DISTINCT FROM income_band_before)
         OR (lifecycle_stage IS DISTINCT FROM lifecycle_stage_before)
@@ -53,10 +58,15 @@ versions AS (
     SELECT *, LEAD(valid_from) OVER (PARTITION BY customer_id ORDER BY valid_from) AS valid_to
     FROM starts
 ),
-newest AS (
-    SELECT customer_id, name_initials, email_token, phone_last2, birth_decade, state AS region, acquisition_source
+newest_changes AS (
+    SELECT customer_id, MAX(changed_at) AS changed_at
     FROM changes
-    QUALIFY ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY changed_at DESC) = 1
+    GROUP BY customer_id
+),
+newest AS (
+    SELECT c.customer_id, c.name_initials, c.email_token, c.phone_last2, c.birth_decade, c.state AS region, c.acquisition_source
+    FROM changes c
+    JOIN newest_changes n ON n.customer_id = c.customer_id AND n.changed_at = c.changed_at
 ),
 alike AS (
     -- How many customers share what could tell who somebody is, counted over current versions; nulls are equal.

@@ -5,16 +5,21 @@ WITH changes AS (
     SELECT *, business_date(changed_at) AS changed_on
     FROM silver_products_history
 ),
-states AS (
+last_changes AS (
     -- Two changes on one business date: the last one counts.
-    SELECT product_id, changed_on, list_price, category, is_active
+    SELECT product_id, MAX(changed_at) AS changed_at
     FROM changes
-    QUALIFY ROW_NUMBER() OVER (PARTITION BY product_id, changed_on ORDER BY changed_at DESC) = 1
+    GROUP BY product_id, changed_on
+),
+states AS (
+    SELECT c.product_id, c.changed_on, c.list_price, c.category, c.is_active
+    FROM changes c
+    JOIN last_changes l ON l.product_id = c.product_id AND l.changed_at = c.changed_at
 ),
 compared AS (
     SELECT
         *,
-        ROW_NUMBER() OVER history AS place,
+        LAG(changed_on) OVER history AS changed_on_before,
         LAG(list_price) OVER history AS list_price_before,
         LAG(category) OVER history AS category_before,
         LAG(is_active) OVER history AS is_active_before
@@ -25,9 +30,9 @@ starts AS (
     -- The first version holds from the beginning, so that every fact finds one.
     SELECT
         product_id, list_price, category, is_active,
-        CASE WHEN place = 1 THEN DATE '1900-01-01' ELSE changed_on END AS valid_from
+        CASE WHEN changed_on_before IS NULL THEN DATE '1900-01-01' ELSE changed_on END AS valid_from
     FROM compared
-    WHERE place = 1
+    WHERE changed_on_before IS NULL
         OR (list_price IS DISTINCT FROM list_price_before)
         OR (category IS DISTINCT FROM category_before)
         OR (is_active IS DISTINCT FROM is_active_before)
@@ -36,10 +41,15 @@ versions AS (
     SELECT *, LEAD(valid_from) OVER (PARTITION BY product_id ORDER BY valid_from) AS valid_to
     FROM starts
 ),
-newest AS (
-    SELECT product_id, department, brand, type, package_size
+newest_changes AS (
+    SELECT product_id, MAX(changed_at) AS changed_at
     FROM changes
-    QUALIFY ROW_NUMBER() OVER (PARTITION BY product_id ORDER BY changed_at DESC) = 1
+    GROUP BY product_id
+),
+newest AS (
+    SELECT c.product_id, c.department, c.brand, c.type, c.package_size
+    FROM changes c
+    JOIN newest_changes n ON n.product_id = c.product_id AND n.changed_at = c.changed_at
 ),
 members AS (
     SELECT

@@ -77,6 +77,10 @@ impl ClientContext for Watch {
 
     fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
         tracing::debug!(facility, message, "librdkafka");
+        // A listener of another protocol shows only here; `[thrd:...]: ` before the text is librdkafka's own.
+        if facility == "FAIL" {
+            self.note(false, message.split_once("]: ").map_or(message, |(_, text)| text));
+        }
     }
 }
 
@@ -104,6 +108,12 @@ impl Topic {
     /// Application id of a partition's progress.
     pub(crate) fn application(&self, partition: i32) -> String {
         format!("kafka/{}/{}/{partition}", self.cluster, self.name)
+    }
+
+    /// Partition of an application id; `None` for one of another topic or cluster.
+    pub(crate) fn partition(&self, application: &str) -> Option<i32> {
+        let partition = application.rsplit('/').next()?.parse().ok()?;
+        (self.application(partition) == application).then_some(partition)
     }
 
     #[cfg(test)]
@@ -207,4 +217,42 @@ const fn absent(code: RDKafkaErrorCode) -> bool {
 fn serve(consumer: &BaseConsumer<Watch>) {
     // A poll ends with each message that is an event of ours, so it is polled until nothing more comes.
     while consumer.poll(Duration::from_millis(20)).is_some() {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_application_names_cluster_topic_and_partition() {
+        let topic = Topic::of(&[(0, 0, 1)]);
+        assert_eq!(topic.application(7), "kafka/c/t/7");
+        assert_eq!(topic.partition("kafka/c/t/7"), Some(7));
+        for other in ["kafka/c/u/7", "kafka/d/t/7", "kafka/c/t/x", "kafka/c/t/07", ""] {
+            assert_eq!(topic.partition(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_refused_login_outweighs_what_comes_after_it() {
+        let watch = Watch::default();
+        watch.error(
+            KafkaError::Global(RDKafkaErrorCode::Authentication),
+            "b/1: SASL authentication error: no (after 3ms in state AUTH_REQ)",
+        );
+        watch.error(KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure), "b/1: Disconnected (after 1ms in state X)");
+        watch.error(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
+        assert_eq!(watch.fault(3).to_string(), "connect to Kafka: b/1: SASL authentication error: no");
+    }
+
+    #[test]
+    fn a_broker_that_does_not_answer_is_reported_with_its_cause() {
+        let watch = Watch::default();
+        watch.error(
+            KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure),
+            "b/1: Connect failed: Connection refused (after 0ms in state CONNECT)",
+        );
+        watch.error(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
+        assert_eq!(watch.fault(3).to_string(), "connect to Kafka: no answer for 3 s (b/1: Connect failed: Connection refused)");
+    }
 }

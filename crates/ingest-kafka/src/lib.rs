@@ -26,7 +26,12 @@ use lake_core::{
 use lake_edge::{Attach as _, Edge};
 use lake_table::{Batch, NewFile, Plan, Proposal, Table, TableSpec};
 use plan::{Planned, Stored};
-use std::{collections::BTreeMap, ffi::OsString, process::ExitCode, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    process::ExitCode,
+    sync::Arc,
+};
 
 /// How often a run starts again because another one landed the same records before it.
 const OVERTAKEN_MAX: u32 = 5;
@@ -74,12 +79,14 @@ fn source(edge: &Edge) -> anyhow::Result<KafkaSource> {
 
 /// Returns what the table's log says of each partition, also of those that the topic does not have any more.
 async fn stored(table: &Table, topic: &broker::Topic) -> anyhow::Result<Stored> {
+    // The last run wrote down every partition that it saw.
+    let seen = table.last_summary().await.attach()?.map(|last| last.inputs).unwrap_or_default();
+    let mut partitions: BTreeSet<i32> = topic.watermarks.keys().copied().collect();
+    partitions.extend(seen.keys().filter_map(|application| topic.partition(application)));
     let mut stored = Stored::new();
-    for partition in 0.. {
-        match table.txn(&topic.application(partition)).await.attach()? {
-            Some(offset) => drop(stored.insert(partition, offset)),
-            None if topic.watermarks.keys().all(|known| *known < partition) => break,
-            None => {}
+    for partition in partitions {
+        if let Some(offset) = table.txn(&topic.application(partition)).await.attach()? {
+            stored.insert(partition, offset);
         }
     }
     Ok(stored)

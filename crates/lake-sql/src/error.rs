@@ -114,7 +114,7 @@ pub enum SqlError {
 }
 
 /// Most memory that one query may take at once, spilled parts aside.
-pub(crate) const MEMORY_BYTES: usize = 384 << 20;
+pub(crate) const MEMORY_BYTES: usize = 512 << 20;
 
 impl SqlError {
     /// Turns a planner's error into ours; planning sees names and types, never rows.

@@ -1,17 +1,21 @@
 //! The one function that commits anything to any table.
 
-use crate::{DataFile, NewFile, Table, TableError, log::SUMMARY_KEY};
+use crate::{
+    DataFile, NewFile, Table, TableError,
+    log::{SUMMARY_KEY, TOKEN_KEY},
+};
 use anyhow::Context as _;
 use deltalake::{
+    DeltaTableError,
     kernel::{
         Action, Transaction,
-        transaction::{CommitBuilder, CommitProperties},
+        transaction::{CommitBuilder, CommitProperties, TransactionError},
     },
     protocol::{DeltaOperation, SaveMode},
 };
 use lake_core::{Fault, Summary, fault::Faulty, summary::Outcome};
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     time::{Duration, Instant},
 };
 
@@ -73,7 +77,14 @@ impl Table {
             };
             self.check(&proposal).await?;
             lake_core::fault_point!("table.commit.before");
-            let committed = self.compare_and_set(proposal).await;
+            let token = uuid::Uuid::new_v4().to_string();
+            let mut committed = self.compare_and_set(proposal, &token).await;
+            // After an error the entry may stand all the same: the store retries, and then meets its own first try.
+            if committed.is_err()
+                && let Some(summary) = self.own_commit(&token).await
+            {
+                committed = Ok(summary);
+            }
             lake_core::fault_point!("table.commit.after");
             match committed {
                 Ok(summary) => {
@@ -99,21 +110,18 @@ impl Table {
     async fn check(&self, proposal: &Proposal) -> anyhow::Result<()> {
         let name = &self.spec().name;
         proposal.summary.ledger.balanced().context(format!("failed to commit to `{name}`")).context(Fault::Data)?;
+        let mut moved: BTreeMap<&str, i64> = BTreeMap::new();
         for (application, proposed) in &proposal.txns {
-            if let Some(stored) = self.txn(application).await.map_err(attach)?
-                && stored >= *proposed
-            {
-                return Err(attach(TableError::Backwards {
-                    table: name.clone(),
-                    application: application.clone(),
-                    stored,
-                    proposed: *proposed,
-                }));
+            let in_log = self.txn(application).await.map_err(attach)?;
+            let stored = moved.insert(application, *proposed).or(in_log);
+            if let Some(stored) = stored.filter(|stored| stored >= proposed) {
+                let (table, application, proposed) = (name.clone(), application.clone(), *proposed);
+                return Err(attach(TableError::Backwards { table, application, stored, proposed }));
             }
         }
         let before = self.rows();
-        let gone: u64 = proposal.remove.iter().map(|file| file.rows).sum();
-        let come: u64 = proposal.add.iter().map(|file| file.rows).sum();
+        let gone = self.standing(&proposal.remove)?;
+        let come = self.arriving(&proposal.add)?;
         let after = before - gone + come;
         if before + proposal.inserted != after + proposal.removed {
             let (inserted, removed) = (proposal.inserted, proposal.removed);
@@ -122,21 +130,40 @@ impl Table {
         Ok(())
     }
 
-    /// Returns the remove actions of files, each of which must stand in this snapshot.
+    /// Returns the rows of files to remove, as this snapshot counts them; each must stand in it and be named once.
+    fn standing(&self, remove: &[DataFile]) -> anyhow::Result<u64> {
+        let wanted: HashSet<&str> = remove.iter().map(|file| file.path.as_str()).collect();
+        let found: Vec<u64> =
+            self.files().iter().filter(|file| wanted.contains(file.path.as_str())).map(|file| file.rows).collect();
+        if found.len() == remove.len() {
+            return Ok(found.iter().sum());
+        }
+        Err(self.stale(format!("the plan removes {} files of which {} stand in this version", remove.len(), found.len())))
+    }
+
+    /// Returns the rows of files to add, none of which may stand in this snapshot or be named twice.
+    fn arriving(&self, add: &[NewFile]) -> anyhow::Result<u64> {
+        let mut known: HashSet<&str> = self.files().iter().map(|file| file.path.as_str()).collect();
+        match add.iter().find(|file| !known.insert(&file.add.path)) {
+            None => Ok(add.iter().map(|file| file.rows).sum()),
+            Some(file) => Err(self.stale(format!("the plan adds file `{}` twice", file.add.path))),
+        }
+    }
+
+    fn stale(&self, problem: String) -> anyhow::Error {
+        attach(TableError::Log { table: self.spec().name.clone(), version: self.version(), problem })
+    }
+
+    /// Returns the remove actions of files of this snapshot.
     fn removes(&self, files: &[DataFile]) -> Result<Vec<Action>, TableError> {
         let state = self.delta.snapshot().map_err(|e| TableError::delta("commit to", &self.spec().name, e))?;
         let wanted: HashSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
         let log = state.log_data();
         let found = log.iter().filter(|view| wanted.contains(view.path().as_ref()));
-        let actions: Vec<Action> = found.map(|view| Action::Remove(view.remove_action(true))).collect();
-        if actions.len() == wanted.len() && wanted.len() == files.len() {
-            return Ok(actions);
-        }
-        let problem = format!("the plan removes {} files of which {} stand in this version", files.len(), actions.len());
-        Err(TableError::Log { table: self.spec().name.clone(), version: self.version(), problem })
+        Ok(found.map(|view| Action::Remove(view.remove_action(true))).collect())
     }
 
-    async fn compare_and_set(&self, proposal: Proposal) -> Result<Summary, TableError> {
+    async fn compare_and_set(&self, proposal: Proposal, token: &str) -> Result<Summary, TableError> {
         let failed = |e| TableError::delta("commit to", &self.spec().name, e);
         let mut summary = proposal.summary;
         summary.outcome = Outcome::Committed;
@@ -149,7 +176,7 @@ impl Table {
         let transactions = proposal.txns.into_iter().map(|(application, version)| Transaction::new(application, version));
         let properties = CommitProperties::default()
             .with_application_transactions(transactions.collect())
-            .with_metadata([(SUMMARY_KEY.to_owned(), value)])
+            .with_metadata([(SUMMARY_KEY.to_owned(), value), (TOKEN_KEY.to_owned(), token.into())])
             .with_max_retries(0);
         let mode = if rewrites { SaveMode::Overwrite } else { SaveMode::Append };
         let operation =
@@ -179,7 +206,8 @@ fn attach(error: TableError) -> anyhow::Error {
 fn is_conflict(error: &TableError) -> bool {
     matches!(error, TableError::Delta { source, .. } if matches!(
         source.as_ref(),
-        deltalake::DeltaTableError::Transaction { .. } | deltalake::DeltaTableError::VersionAlreadyExists(_)
+        DeltaTableError::VersionAlreadyExists(_)
+            | DeltaTableError::Transaction { source: TransactionError::MaxCommitAttempts(_) | TransactionError::CommitConflict(_) }
     ))
 }
 

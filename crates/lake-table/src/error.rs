@@ -140,6 +140,7 @@ impl Faulty for TableError {
                 DeltaTableError::KernelError(_) if source.to_string().contains("object store") => Fault::Transient,
                 _ => Fault::Data,
             },
+            Self::DataFile { source, .. } if store_failed(source.as_ref()) => Fault::Transient,
             Self::DataFile { .. }
             | Self::Shape { .. }
             | Self::Schema { .. }
@@ -160,4 +161,11 @@ impl Faulty for TableError {
             _ => None,
         }
     }
+}
+
+/// Tells whether the store, and not the file, is what failed.
+fn store_failed(error: &(dyn std::error::Error + 'static)) -> bool {
+    use deltalake::ObjectStoreError;
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.filter_map(|error| error.downcast_ref()).any(|error| !matches!(error, ObjectStoreError::NotFound { .. }))
 }

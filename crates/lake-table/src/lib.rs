@@ -13,6 +13,7 @@ pub mod bridge;
 pub mod columns;
 mod commit;
 mod error;
+mod fit;
 mod lake;
 mod log;
 mod pending;

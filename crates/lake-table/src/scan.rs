@@ -1,10 +1,10 @@
 //! Reads data files as record batches, with their partition columns filled in.
 
-use crate::{DataFile, Table, TableError, TableSpec};
+use crate::{DataFile, Table, TableError, TableSpec, fit::cast_exactly};
 use arrow::{
     array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray},
-    compute::cast,
-    datatypes::{Schema, SchemaRef},
+    datatypes::{DataType, Schema, SchemaRef},
+    error::ArrowError,
 };
 use deltalake::{
     Path,
@@ -78,16 +78,20 @@ fn target_schema(spec: &TableSpec, columns: &[String]) -> Result<SchemaRef, Tabl
 /// Puts stored and partition columns into the order of the target.
 fn complete(spec: &TableSpec, target: &SchemaRef, file: &DataFile, batch: &RecordBatch) -> Result<RecordBatch, TableError> {
     let shape = |source| TableError::Shape { table: spec.name.clone(), source };
+    let exact = |name: &str, array: &ArrayRef, kind: &DataType| {
+        cast_exactly(array, kind)
+            .map_err(|problem| shape(ArrowError::CastError(format!("column `{name}` of file `{}`: {problem}", file.path))))
+    };
     let rows = batch.num_rows();
     let mut arrays: Vec<ArrayRef> = Vec::with_capacity(target.fields().len());
     for field in target.fields() {
         let array = match batch.column_by_name(field.name()) {
             Some(array) if array.data_type() == field.data_type() => array.clone(),
-            Some(array) => cast(array, field.data_type()).map_err(shape)?,
+            Some(array) => exact(field.name(), array, field.data_type())?,
             None => {
                 let text: ArrayRef =
                     Arc::new(StringArray::from_iter(std::iter::repeat_n(file.partition_value(field.name()), rows)));
-                cast(&text, field.data_type()).map_err(shape)?
+                exact(field.name(), &text, field.data_type())?
             }
         };
         arrays.push(array);

@@ -1,6 +1,6 @@
 //! A table at one version.
 
-use crate::{Lake, TableError, TableSpec};
+use crate::{Lake, TableError, TableSpec, log::broken_entry};
 use deltalake::{
     DeltaTable, DeltaTableBuilder, kernel::Add, kernel::LogicalFileView, kernel::StructField,
     kernel::engine::arrow_conversion::TryIntoKernel as _, operations::create::CreateBuilder,
@@ -17,7 +17,7 @@ pub struct DataFile {
     /// Bytes.
     pub bytes: u64,
     pub(crate) add: Add,
-    pub(crate) statistics: Value,
+    statistics: Value,
 }
 
 impl DataFile {
@@ -30,6 +30,10 @@ impl DataFile {
             add,
             statistics,
         }
+    }
+
+    fn is_counted(&self) -> bool {
+        self.statistics.get("numRecords").is_some_and(Value::is_u64)
     }
 
     /// Smallest value of a column in the file as the log has it (texts may be cut), when it is known.
@@ -96,7 +100,9 @@ impl Table {
         if !delta.log_store().is_delta_table_location().await.map_err(failed)? {
             return Ok(None);
         }
-        delta.load().await.map_err(failed)?;
+        if let Err(error) = delta.load().await {
+            return Err(broken_entry(&delta, &spec.name).await.unwrap_or_else(|| failed(error)));
+        }
         Self::at(lake, spec, delta).map(Some)
     }
 
@@ -123,12 +129,18 @@ impl Table {
     fn at(lake: &Lake, spec: &TableSpec, delta: DeltaTable) -> Result<Self, TableError> {
         let failed = |e| TableError::delta("open", &spec.name, e);
         let state = delta.snapshot().map_err(failed)?;
-        let difference = schema_difference(spec, &state.snapshot().arrow_schema());
+        let difference = schema_difference(spec, &state.snapshot().arrow_schema())
+            .or_else(|| partition_difference(spec, state.metadata().partition_columns()));
         if let Some(difference) = difference {
             return Err(TableError::Schema { table: spec.name.clone(), difference });
         }
-        let files = state.log_data().iter().map(|view| DataFile::of(add_of(&view))).collect();
+        let files: Vec<DataFile> = state.log_data().iter().map(|view| DataFile::of(add_of(&view))).collect();
         let version = i64::try_from(state.version()).unwrap_or(i64::MAX);
+        // A proof adds up the log's own counts: a file of another writer that has none would count as empty.
+        if let Some(file) = files.iter().find(|file| !file.is_counted()) {
+            let problem = format!("data file `{}` has no count of its rows", file.path);
+            return Err(TableError::Log { table: spec.name.clone(), version, problem });
+        }
         let id = state.metadata().id().to_owned();
         Ok(Self { lake: lake.clone(), spec: spec.clone(), delta, files, version, id })
     }
@@ -255,4 +267,16 @@ fn schema_difference(spec: &TableSpec, found: &arrow::datatypes::Schema) -> Opti
     }
     let extra = found.fields().iter().find(|field| spec.schema.field_with_name(field.name()).is_err());
     extra.map(|field| format!("column `{}` of the table is not in the contract", field.name()))
+}
+
+fn partition_difference(spec: &TableSpec, found: &[String]) -> Option<String> {
+    let columns = |names: &[String]| if names.is_empty() { "nothing".to_owned() } else { format!("`{}`", names.join("`, `")) };
+    let differs = spec.partition_columns != found;
+    differs.then(|| {
+        format!(
+            "it is partitioned by {} in the contract and by {} in the table",
+            columns(&spec.partition_columns),
+            columns(found)
+        )
+    })
 }

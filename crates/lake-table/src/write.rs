@@ -1,11 +1,10 @@
 //! Writes data files. A file that no commit names is not there for any reader.
 
-use crate::{Table, TableError};
+use crate::{Table, TableError, fit::fit};
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use deltalake::{
     datafile::writer::{DeltaWriter, WriterConfig},
     kernel::Add,
-    kernel::cast_record_batch,
     logstore::ObjectStoreRef,
     operations::get_num_idx_cols_and_stats_columns,
     parquet::{
@@ -91,7 +90,7 @@ fn properties(statistics: &[String]) -> WriterProperties {
 }
 
 impl DataWriter {
-    /// Writes a batch; its columns are matched by name and cast to the table's types, never lossily.
+    /// Writes a batch; its columns are matched by name and cast to the table's types; no value changes.
     ///
     /// # Errors
     /// When a column is missing or does not fit, or the store fails.
@@ -103,7 +102,7 @@ impl DataWriter {
         let batch = if batch.schema_ref().fields() == self.schema.fields() {
             batch.clone()
         } else {
-            cast_record_batch(batch, self.schema.clone(), false, false).map_err(failed)?
+            fit(&self.table, batch, &self.schema)?
         };
         let writer = self.open.get_or_insert_with(|| DeltaWriter::new(self.store.clone(), self.config.clone()));
         writer.write(&batch).await.map_err(failed)?;

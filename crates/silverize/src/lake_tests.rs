@@ -298,6 +298,25 @@ fn a_crash_between_leftovers_and_data_loses_and_doubles_nothing() {
 }
 
 #[test]
+fn a_slow_run_leaves_the_leftovers_of_a_faster_one_alone() {
+    let world = World::new();
+    world.events(&[&placed("a", "o1", 1)]);
+    world.good("silver_orders", &[]);
+    world.events(&["broken"]);
+    world.events(&["broken, too"]);
+    let fast = world.good("silver_orders", &["--input", "bronze_events@3"]);
+    // As if the slow one had planned, and committed its leftovers, while the fast one stood between its two commits.
+    let log = world.log("silver/orders", fast.table_version.unwrap());
+    let commit = std::fs::read(&log).unwrap();
+    std::fs::remove_file(&log).unwrap();
+    let slow = world.good("silver_orders", &["--input", "bronze_events@2"]);
+    assert_eq!((slow.ledger, slow.table_version), (ledger(1, 0, 1, 0, 0, 0), fast.table_version));
+    std::fs::write(&log, commit).unwrap();
+    let left = world.quarantine("silver_orders");
+    assert_eq!(left, ["2 events/0/1 - payload_undecodable", "3 events/0/2 - payload_undecodable"]);
+}
+
+#[test]
 fn events_are_kept_once_across_runs() {
     let world = World::new();
     let returned = |id: &str| event(id, "o1", "RETURNED", 1, LINES);

@@ -1,7 +1,9 @@
 //! Keeps rows that do not reach the table, in a table of their own that is committed before the data.
 //!
-//! Its progress may be ahead of the data's when a run stopped between the two commits. Then the rows above the data's progress
-//! are of no run, and the next commit removes them in the same step in which it adds its own: none is lost or doubled.
+//! Its progress may be ahead of the data's: a run stopped between the two commits, or is between them right now. Rows above the
+//! data's progress count for no reader. The next commit removes those of the versions that it consumes itself, in the same step
+//! in which it adds its own, and leaves those of later versions to the run that consumes them: none is lost or doubled, whatever
+//! runs at the same time.
 
 use crate::{
     leftover::{Leftover, Reason},
@@ -168,7 +170,7 @@ async fn proposal(
     let mut ahead = Vec::new();
     for input in progress {
         let own = table.txn(&input.application).await.attach()?.unwrap_or(-1);
-        if own > input.data {
+        if own > input.data && input.next.is_some() {
             ahead.push(input);
         }
         txns.extend(input.next.filter(|next| *next > own).map(|next| (input.application.clone(), next)));
@@ -187,7 +189,7 @@ async fn proposal(
     Ok(Plan::Commit(Proposal { add, remove, txns, inserted: added, removed, summary: summary.clone() }))
 }
 
-/// Files that hold rows above the data's progress, and the other rows of those files, written again.
+/// Files that hold rows of versions that are consumed now, and the other rows of those files, written again.
 #[derive(Debug, Default)]
 struct Cut {
     files: Vec<DataFile>,
@@ -206,7 +208,7 @@ async fn without(table: &Table, ahead: &[&Progress]) -> anyhow::Result<Cut> {
         let mut stay = Vec::new();
         let mut gone = 0;
         for batch in batches {
-            let mask = below(&batch, ahead)?;
+            let mask = outside(&batch, ahead)?;
             gone += mask.false_count() as u64;
             stay.push(filter_record_batch(&batch, &mask)?);
         }
@@ -224,16 +226,12 @@ async fn without(table: &Table, ahead: &[&Progress]) -> anyhow::Result<Cut> {
     Ok(cut)
 }
 
-/// Which rows are not above the progress of their input.
-fn below(batch: &RecordBatch, ahead: &[&Progress]) -> anyhow::Result<BooleanArray> {
-    let inputs =
-        batch.column_by_name("_input_table").and_then(|c| c.as_string_opt::<i32>()).context("`_input_table` is missing")?;
-    let versions = batch
-        .column_by_name("_input_version")
-        .and_then(|c| c.as_primitive_opt::<Int64Type>())
-        .context("`_input_version` is missing")?;
-    let above = |row: usize| {
-        ahead.iter().any(|input| inputs.is_valid(row) && inputs.value(row) == input.table && versions.value(row) > input.data)
-    };
-    Ok((0..batch.num_rows()).map(|row| Some(!above(row))).collect())
+/// Which rows are of no version that is consumed now.
+fn outside(batch: &RecordBatch, ahead: &[&Progress]) -> anyhow::Result<BooleanArray> {
+    let column = |name: &str| batch.column_by_name(name).with_context(|| format!("column `{name}` is missing"));
+    let inputs = column("_input_table")?.as_string_opt::<i32>().context("`_input_table` is no text")?;
+    let versions = column("_input_version")?.as_primitive_opt::<Int64Type>().context("`_input_version` is no number")?;
+    let consumed = |input: &Progress, version| version > input.data && input.next.is_some_and(|next| version <= next);
+    let inside = |row: usize| ahead.iter().any(|input| inputs.value(row) == input.table && consumed(input, versions.value(row)));
+    Ok((0..batch.num_rows()).map(|row| Some(!inside(row))).collect())
 }

@@ -14,7 +14,8 @@ fn a_typo_in_a_contract_key_names_file_line_and_the_nearest_key() {
 fn an_input_without_contract_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let from = "table: bronze_snowflake_customers";
-    let contracts = contracts_with(directory.path(), "silver/customers/contract.odcs.yaml", from, "table: bronze_snowflake_custmers");
+    let contracts =
+        contracts_with(directory.path(), "silver/customers/contract.odcs.yaml", from, "table: bronze_snowflake_custmers");
     let ran = run(&["run-pipeline", "check", "--contracts", &contracts], &lake(directory.path()));
     assert_eq!(ran.code, 2);
     pinned("input-without-contract", &ran, directory.path());
@@ -30,8 +31,16 @@ fn the_repositorys_contracts_hold() {
 #[test]
 fn an_unknown_window_is_a_usage_error() {
     let directory = tempfile::tempdir().unwrap();
-    pinned("unknown-window", &run(&["silverize", "silver_orders", "--window", "yesterday"], &lake(directory.path())), directory.path());
-    pinned("empty-window", &run(&["run-pipeline", "day", "--window", "2017-12-30/2017-12-30"], &lake(directory.path())), directory.path());
+    pinned(
+        "unknown-window",
+        &run(&["silverize", "silver_orders", "--window", "yesterday"], &lake(directory.path())),
+        directory.path(),
+    );
+    pinned(
+        "empty-window",
+        &run(&["run-pipeline", "day", "--window", "2017-12-30/2017-12-30"], &lake(directory.path())),
+        directory.path(),
+    );
 }
 
 #[test]
@@ -52,7 +61,10 @@ fn sql_that_is_not_one_select_or_names_an_undeclared_table_is_refused() {
     for (name, model) in models {
         let directory = tempfile::tempdir().unwrap();
         let contracts = contracts_with(directory.path(), "gold/dim_date/model.sql", "", model);
-        let ran = run(&["goldify", "gold_dim_date", "--window", "2017-12-30"], &with(lake(directory.path()), &[("LAKE_CONTRACTS", contracts)]));
+        let ran = run(
+            &["goldify", "gold_dim_date", "--window", "2017-12-30"],
+            &with(lake(directory.path()), &[("LAKE_CONTRACTS", contracts)]),
+        );
         assert_eq!(ran.code, 2, "{ran}");
         pinned(name, &ran, directory.path());
     }

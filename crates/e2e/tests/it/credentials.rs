@@ -46,7 +46,8 @@ fn the_right_kafka_password_works_over_tls() {
 fn a_refused_snowflake_login_is_a_configuration_error() {
     let (sources, directory) = (sources(), tempfile::tempdir().unwrap());
     let refusing = format!("http://127.0.0.1:{}", endpoint(&sources, "/snowflake_refusing/port"));
-    let variables = with(secrets_with(&sources, directory.path(), "snowflake/password", "not-the-password"), &[("SNOWFLAKE_URL", refusing)]);
+    let variables =
+        with(secrets_with(&sources, directory.path(), "snowflake/password", "not-the-password"), &[("SNOWFLAKE_URL", refusing)]);
     let ran = run(&["ingest-snowflake", "bronze_snowflake_orders", "--window", "2017-12-30"], &variables);
     assert!(!ran.stderr.contains("not-the-password"));
     pinned("snowflake-refused", &ran, directory.path());
@@ -57,7 +58,11 @@ fn a_missing_driver_says_how_to_get_it() {
     let (sources, directory) = (sources(), tempfile::tempdir().unwrap());
     let variables = secrets_with(&sources, directory.path(), "snowflake/password", "made-up");
     let variables = with(variables, &[("SNOWFLAKE_DRIVER", "/nonexistent/libadbc_driver_snowflake.so".into())]);
-    pinned("snowflake-driver-missing", &run(&["ingest-snowflake", "bronze_snowflake_orders", "--window", "2017-12-30"], &variables), directory.path());
+    pinned(
+        "snowflake-driver-missing",
+        &run(&["ingest-snowflake", "bronze_snowflake_orders", "--window", "2017-12-30"], &variables),
+        directory.path(),
+    );
 }
 
 #[test]
@@ -65,5 +70,9 @@ fn a_missing_secret_is_a_configuration_error() {
     let (sources, directory) = (sources(), tempfile::tempdir().unwrap());
     let variables = with(with(sources.clone(), &secure(&sources)), &[("LAKE_URI", lake(directory.path())["LAKE_URI"].clone())]);
     let variables = with(variables, &[("LAKE_SECRETS", format!("file:{}", directory.path().display()))]);
-    pinned("secret-missing", &run(&["ingest-kafka", "bronze_kafka_orders", "--window", "2017-12-30"], &variables), directory.path());
+    pinned(
+        "secret-missing",
+        &run(&["ingest-kafka", "bronze_kafka_orders", "--window", "2017-12-30"], &variables),
+        directory.path(),
+    );
 }

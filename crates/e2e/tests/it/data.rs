@@ -44,9 +44,12 @@ fn a_failing_gate_stops_the_next_layer() {
 fn offsets_that_retention_took_are_never_skipped() {
     let (sources, directory) = (sources(), tempfile::tempdir().unwrap());
     let topic = format!("retention-{}", std::process::id());
-    let contracts = contracts_with(directory.path(), "bronze/kafka_orders.odcs.yaml", "topic: orders.events", &format!("topic: {topic}"));
+    let contracts =
+        contracts_with(directory.path(), "bronze/kafka_orders.odcs.yaml", "topic: orders.events", &format!("topic: {topic}"));
     let variables = with(on_lake(&sources, directory.path()), &[("LAKE_CONTRACTS", contracts)]);
-    let ingest = |window: &str, more: &[&str]| run(&[&["ingest-kafka", "bronze_kafka_orders", "--window", window][..], more].concat(), &variables);
+    let ingest = |window: &str, more: &[&str]| {
+        run(&[&["ingest-kafka", "bronze_kafka_orders", "--window", window][..], more].concat(), &variables)
+    };
 
     records(&sources, &["create", &topic, "5"]);
     let first = ingest("2017-12-30", &[]);

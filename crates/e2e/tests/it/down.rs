@@ -31,7 +31,8 @@ fn a_warehouse_that_does_not_answer_is_transient() {
     let account = [("SNOWFLAKE_ACCOUNT", "local".into()), ("SNOWFLAKE_USER", "SLUICE".into())];
     let variables = with(with(lake(directory.path()), &changed), &account);
     let limits = ["--timeout-seconds", "2", "--retries-max", "1"];
-    let ran = run(&[&["ingest-snowflake", "bronze_snowflake_orders", "--window", "2017-12-30"][..], &limits].concat(), &variables);
+    let ran =
+        run(&[&["ingest-snowflake", "bronze_snowflake_orders", "--window", "2017-12-30"][..], &limits].concat(), &variables);
     assert_eq!(ran.code, 75, "{ran}");
     assert!(!ran.stderr.contains("made-up"));
 }
@@ -43,7 +44,11 @@ fn a_step_that_stays_transient_is_tried_a_bounded_number_of_times() {
     std::fs::create_dir(&programs).unwrap();
     for name in ["ingest-fx", "ingest-kafka", "ingest-snowflake", "silverize", "goldify", "dq-check"] {
         let path = programs.join(name);
-        std::fs::write(&path, "#!/bin/sh\necho \"$@\" >> \"$(dirname \"$0\")/calls\"\necho 'error: failed to reach the source' >&2\nexit 75\n").unwrap();
+        std::fs::write(
+            &path,
+            "#!/bin/sh\necho \"$@\" >> \"$(dirname \"$0\")/calls\"\necho 'error: failed to reach the source' >&2\nexit 75\n",
+        )
+        .unwrap();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(&path, mode).unwrap();
     }

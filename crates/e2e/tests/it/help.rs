@@ -17,7 +17,11 @@ fn help_has_examples_and_exit_codes() {
 #[test]
 fn help_of_the_pipelines_commands_is_pinned() {
     for command in ["check", "plan", "day"] {
-        pinned(&format!("help-run-pipeline-{command}"), &run(&["run-pipeline", command, "--help"], &Variables::new()), Path::new("/nowhere"));
+        pinned(
+            &format!("help-run-pipeline-{command}"),
+            &run(&["run-pipeline", command, "--help"], &Variables::new()),
+            Path::new("/nowhere"),
+        );
     }
 }
 

@@ -6,6 +6,7 @@ mod personal;
 mod processes;
 mod reading;
 mod refusals;
+mod unreliable;
 mod writing;
 
 use crate::{DataFile, Lake, NewFile, Plan, Proposal, Table, TableError, TableSpec};

@@ -128,7 +128,9 @@ async fn only_columns_that_may_have_bounds_have_them() {
             let hidden = column.pii() || column.kind == ColumnType::Binary;
             assert!(!hidden || !allowed.contains(&column.name), "{}: {}", spec.name, column.name);
             assert!(!hidden || !text.contains(&format!("LEAK-{}-", column.name)), "{}: {}", spec.name, column.name);
-            let silver_key = matches!(contract.layer, Layer::Silver(_)) && column.key_position.is_some();
+            // The log keeps bounds of decimals as floats, so decimals have none.
+            let decimal = matches!(column.kind, ColumnType::Decimal(..));
+            let silver_key = matches!(contract.layer, Layer::Silver(_)) && column.key_position.is_some() && !decimal;
             assert!(!silver_key || hidden || allowed.contains(&column.name), "{}: {} has no bounds", spec.name, column.name);
         }
     }
