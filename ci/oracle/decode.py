@@ -171,8 +171,8 @@ def lines(items, event_type, rules):
 
 
 def line(item, event_type, rules):
-    """The definition: "each line: line_number >= 1, product_id, quantity >= 0, amounts numbers with at most 2 decimals, all five required, net =
-    gross - discount"; RETURNED also "quantity > 0 or an amount > 0, quantity/amounts >= 0"."""
+    """The definition: "each line: line_number >= 1, product_id, quantity >= 0, amounts numbers with at most 2 decimals, all five
+    required, net = gross - discount"; RETURNED also "quantity > 0 or an amount > 0, quantity/amounts >= 0"."""
     if not isinstance(item, dict):
         raise Broken("line")
     number = required(integer(item.get("line_number"), rules))

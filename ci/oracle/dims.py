@@ -120,7 +120,8 @@ def dim_customers(step):
 
 
 def dim_products(step):
-    """The definition: "gold_dim_products (SCD2 on list price, category, active flag), the same rules"; "unknown member likewise with nulls"."""
+    """The definition: "gold_dim_products (SCD2 on list price, category, active flag), the same rules";
+    "unknown member likewise with nulls"."""
     selected = versions(step, step["silver_products_history"], "product_id", PRODUCT_TRACKED, PRODUCT_CURRENT)
     unknown = f"UNION ALL SELECT '{unknown_key('product')}', 'unknown', {ALWAYS}, NULL, true, NULL, NULL, NULL, NULL, NULL, NULL, NULL"
     step.create(

@@ -93,8 +93,7 @@ def published_orders(bench):
     parts = [f"SELECT CAST(ORDER_ID AS VARCHAR) AS order_id FROM read_parquet('{path}')" for path in files if path.exists()]
     bench.connection.execute(f"CREATE OR REPLACE TEMP TABLE published AS SELECT DISTINCT order_id FROM ({' UNION ALL '.join(parts)})")
     placed = {one.event.order_id for one in bench.get("records") if one.event and one.event.event_type == "PLACED"}
-    if placed:
-        bench.connection.executemany("INSERT INTO published VALUES (?)", [[order_id] for order_id in sorted(placed)])
+    bench.connection.execute("INSERT INTO published SELECT unnest(?::VARCHAR[])", [sorted(placed)])
     bench.connection.execute("CREATE OR REPLACE TEMP TABLE published AS SELECT DISTINCT order_id FROM published")
 
 

@@ -14,7 +14,7 @@ def cleaned(text):
 
 
 def country_code(text):
-    """The definition: "country -> ISO-3166 alpha-2": a code in any case, or a name of one of the markets; anything else is unknown (null)."""
+    """The definition: "country -> ISO-3166 alpha-2": a code in any case, or a name of one of the markets; else null."""
     if text is None:
         return None
     if text.upper() in COUNTRY_CODES and text.lower() not in COUNTRY_NAMES:

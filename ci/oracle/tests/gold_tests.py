@@ -270,7 +270,8 @@ def the_calendar_knows_iso_weeks_and_unshifted_holidays():
     )
     names = {
         "2017-01-01": "New Year's Day", "2017-01-02": None, "2017-01-16": "Martin Luther King Jr. Day",
-        "2018-02-19": "Washington's Birthday", "2017-05-29": "Memorial Day", "2020-06-19": None, "2021-06-19": "Juneteenth National Independence Day",
+        "2018-02-19": "Washington's Birthday", "2017-05-29": "Memorial Day", "2020-06-19": None,
+        "2021-06-19": "Juneteenth National Independence Day",
         "2020-07-04": "Independence Day", "2020-07-03": None, "2017-09-04": "Labor Day", "2017-10-09": "Columbus Day",
         "2017-11-11": "Veterans Day", "2017-11-23": "Thanksgiving Day", "2022-12-25": "Christmas Day", "2022-12-26": None,
     }  # fmt: skip
