@@ -52,6 +52,11 @@ impl Lake {
         self.root.as_str()
     }
 
+    /// The store of the root.
+    pub(crate) fn store(&self) -> &dyn ObjectStore {
+        self.store.as_ref()
+    }
+
     /// Address of a table.
     pub(crate) fn table_url(&self, location: &str) -> Result<Url, TableError> {
         let join = self.root.join(&format!("{location}/"));

@@ -12,6 +12,7 @@
 pub mod bridge;
 pub mod columns;
 mod commit;
+mod create;
 mod error;
 mod fit;
 mod lake;

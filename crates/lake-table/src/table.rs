@@ -1,10 +1,7 @@
 //! A table at one version.
 
-use crate::{Lake, TableError, TableSpec, log::broken_entry};
-use deltalake::{
-    DeltaTable, DeltaTableBuilder, kernel::Add, kernel::LogicalFileView, kernel::StructField,
-    kernel::engine::arrow_conversion::TryIntoKernel as _, operations::create::CreateBuilder,
-};
+use crate::{Lake, TableError, TableSpec, create, log::broken_entry};
+use deltalake::{DeltaTable, DeltaTableBuilder, kernel::Add, kernel::LogicalFileView};
 use serde_json::Value;
 
 /// One data file of a table's version.
@@ -81,7 +78,7 @@ impl Table {
             return Ok(table);
         }
         lake_core::fault_point!("table.create.before");
-        let created = create(lake, spec).await;
+        let created = create::create(lake, spec).await;
         lake_core::fault_point!("table.create.after");
         match (Self::open(lake, spec).await?, created) {
             (Some(table), _) => Ok(table),
@@ -222,32 +219,6 @@ fn handle(lake: &Lake, spec: &TableSpec) -> Result<DeltaTable, TableError> {
     let url = lake.table_url(&spec.location)?;
     let builder = DeltaTableBuilder::from_url(url).map_err(|e| TableError::delta("open", &spec.name, e))?;
     builder.build().map_err(|e| TableError::delta("open", &spec.name, e))
-}
-
-async fn create(lake: &Lake, spec: &TableSpec) -> Result<(), TableError> {
-    let failed = |e| TableError::delta("create", &spec.name, e);
-    if let Ok(directory) = lake.table_url(&spec.location)?.to_file_path() {
-        std::fs::create_dir_all(&directory)
-            .map_err(|e| TableError::Address { uri: directory.display().to_string(), reason: e.to_string() })?;
-    }
-    let mut columns = Vec::new();
-    for field in spec.schema.fields() {
-        let field: Result<StructField, _> = field.as_ref().try_into_kernel();
-        columns.push(field.map_err(|source| TableError::Shape { table: spec.name.clone(), source })?);
-    }
-    let mut properties = vec![("delta.enableExpiredLogCleanup", Some("false".to_owned()))];
-    if spec.statistics.is_empty() {
-        properties.push(("delta.dataSkippingNumIndexedCols", Some("0".to_owned())));
-    } else {
-        properties.push(("delta.dataSkippingStatsColumns", Some(spec.statistics.join(","))));
-    }
-    let builder = CreateBuilder::new()
-        .with_log_store(handle(lake, spec)?.log_store())
-        .with_table_name(&spec.name)
-        .with_columns(columns)
-        .with_partition_columns(spec.partition_columns.clone())
-        .with_configuration(properties);
-    builder.await.map(|_| ()).map_err(failed)
 }
 
 fn schema_difference(spec: &TableSpec, found: &arrow::datatypes::Schema) -> Option<String> {

@@ -11,10 +11,7 @@ use crate::{
 };
 use anyhow::Context as _;
 use arrow::{
-    array::{
-        Array as _, ArrayRef, AsArray as _, BinaryArray, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch,
-        StringArray,
-    },
+    array::{ArrayRef, AsArray as _, BinaryArray, BooleanArray, Date32Array, Int32Array, Int64Array, RecordBatch, StringArray},
     compute::filter_record_batch,
     datatypes::Int64Type,
 };
