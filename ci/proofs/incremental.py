@@ -65,30 +65,37 @@ def one_order_and_one_product(target: Path, env: dict[str, str]) -> list[str]:
     row = {"PRODUCT_ID": product, "LIST_PRICE": "77.77", "UPDATED_AT": f"{NEXT_DAY}T01:00:00"}
     day.sources("publish-extra", stdin=json.dumps({"events": [{"key": EXTRA_ORDER, "value": event}], "warehouse": {"PRODUCTS": [row]}}))
     before = named_contents(target)
-    day.must(day.run(NEXT_WINDOW, target, programs=places.HOME / "bin", env=env), "the day of the edit")
+    day.must(day.run(NEXT_WINDOW, target, programs=places.HOME / "bin", env=env), "the window of the edit")
+    after = named_contents(target)
+    landed = [dict(row) for place, rows in after.items() if place.startswith("bronze/") for row in rows - before.get(place, Counter())]
+    again = {row["_position"] for row in landed if row.get("UPDATED_AT") and row["UPDATED_AT"] < NEXT_DAY}
     wrong = []
-    for place, rows in named_contents(target).items():
+    for place, rows in after.items():
         old = before.get(place, Counter())
-        gone, come = old - rows, rows - old
-        for sign, changed in (("-", gone), ("+", come)):
+        if place.startswith("bronze/"):
+            print(f"  + {place}: {(rows - old).total()} rows landed, {(old - rows).total()} gone")
+            wrong += [f"{place}: rows of Bronze went"] if old - rows else []
+            continue
+        for sign, changed in (("-", old - rows), ("+", rows - old)):
             for record in changed:
                 shown = dict(record)
-                print(f"  {sign} {place} {({k: v for k, v in shown.items() if not k.startswith('_') and v is not None})}")
-                if not expected_change(place, shown, product):
+                # A broken row that lands again by the lookback is put aside again, each time.
+                put_aside = place.startswith("quarantine/") and shown["_position"] in again
+                named = {name: value for name, value in shown.items() if value is not None and (put_aside or not name.startswith("_"))}
+                named.pop("_payload", None)
+                print(f"  {sign} {place} {named}")
+                if not put_aside and not expected_change(place, shown, product):
                     wrong.append(f"{place}: {sign} a row that the edit does not touch")
     say(f"one new order and one changed product: {len(wrong)} rows changed that should not")
     return wrong
 
 
 def expected_change(place: str, row: dict[str, str], product: str) -> bool:
-    """Whether the edit explains a changed row. The day's rates and the dated rows of other inputs land again by overlap."""
-    layer, name = place.split("/")
-    if layer == "bronze":
-        return True
+    """Whether the edit explains a changed row of Silver or Gold."""
     if row.get("order_id") == EXTRA_ORDER or row.get("product_id") == product:
         return True
     # A new day fills the calendar of rates; it has nothing to do with the edit.
-    return name == "fx_rates" and row.get("date") == NEXT_DAY
+    return place == "silver/fx_rates" and row.get("date") == NEXT_DAY
 
 
 def named_contents(target: Path) -> dict[str, Counter]:
@@ -119,16 +126,14 @@ def changed_product(target: Path) -> str:
 
 
 def a_failed_day_is_made_up_for(env: dict[str, str]) -> list[str]:
-    """Day 2 fails (sources down), day 3 runs, day 2 runs again: the tables are those of days in order, but for who is late."""
-    target = day.fresh(FOLDER / "failed-day")
-    day.sources("up", "--profile", "small", "--fresh")
-    env = env | day.connections()
-    for window in places.WINDOWS[:2]:
-        if window != places.HISTORY:
-            day.sources("advance", window)
-        day.must(day.run(window, target, programs=places.HOME / "bin", env=env), f"window {window}")
+    """Day 2 fails (sources down), day 3 runs, day 2 runs again: nothing is lost, nothing is skipped.
+
+    A warehouse row that changed twice meanwhile shows its last state only, whoever asks. So the tables are compared with
+    those of a lake that ran the days in order against the sources as they were in the end.
+    """
+    target, control = day.fresh(FOLDER / "failed-day"), FOLDER / "in-order"
+    env = day.staged(target, places.HOME / "bin", env)
     second, third = places.DAYS[1:]
-    day.sources("advance", second)
     day.sources("down")
     quick = {"ingest-kafka": "--timeout-seconds 2", "ingest-snowflake": "--timeout-seconds 2 --retries-max 0"}
     scripts = {name: f'exec -a {name} "{{real}}" "$@" {limits}\n' for name, limits in quick.items()}
@@ -138,19 +143,41 @@ def a_failed_day_is_made_up_for(env: dict[str, str]) -> list[str]:
     day.sources("up", "--profile", "small")
     env = env | day.connections()
     day.sources("advance", third)
-    day.must(day.run(third, target, programs=places.HOME / "bin", env=env), f"window {third}")
-    day.must(day.run(second, target, programs=places.HOME / "bin", env=env), f"window {second} again")
-    found = keys(target)
-    expected = keys(FOLDER / "lake")
+    day.copy(target, control)
+    for lake_of, windows in ((target, (third, second)), (control, (second, third))):
+        for window in windows:
+            day.must(day.run(window, lake_of, programs=places.HOME / "bin", env=env), f"window {window}")
+    found, expected = keys(target), keys(control)
+    # An event that came a window later may be behind the late window there: it is held, not lost.
+    held = {lake_of: "\n".join(payloads(lake_of, "held")) for lake_of in (target, control)}
+    waiting = 0
     for place in sorted(expected):
-        missing, extra = expected[place] - found.get(place, set()), found.get(place, set()) - expected[place]
-        if missing or extra:
-            wrong.append(f"{place}: {len(missing)} keys missing, {len(extra)} too many, such as {sorted(missing | extra)[:3]}")
-    say(f"day 2 failed with {failed.code}, day 3 ran, day 2 ran again: {len(expected)} tables, {len(wrong)} problems")
+        differing = expected[place] ^ found[place]
+        accounted = {key for key in differing if place.endswith(("orders", "order_items", "order_movements", "fact_sales"))
+                     and any(key[0] in text for text in held.values())}  # fmt: skip
+        waiting += len(accounted)
+        if differing - accounted:
+            wrong.append(f"{place}: {len(differing - accounted)} keys differ, such as {sorted(differing - accounted)[:3]}")
+    say(f"day 2 failed with {failed.code}, day 3 ran, day 2 ran again: {len(expected)} tables as in order ({waiting} keys held), {len(wrong)} problems")
     return wrong
 
 
+def payloads(target: Path, layer: str) -> list[str]:
+    """Returns what the rows put aside were, as text."""
+    found = []
+    for place, table in lake.tables(target):
+        if place.startswith(f"{layer}/"):
+            values = table.to_pyarrow_table(columns=["_payload"]).column("_payload").to_pylist()
+            found += [value.decode("utf-8", "replace") for value in values if value]
+    return found
+
+
 KEYS = {
+    "bronze/kafka_orders": ("_partition", "_offset"),
+    "bronze/snowflake_orders": ("ORDER_ID", "UPDATED_AT"),
+    "bronze/snowflake_order_items": ("ORDER_ID", "LINE_NUMBER", "UPDATED_AT"),
+    "bronze/snowflake_customers": ("CUSTOMER_ID", "UPDATED_AT"),
+    "bronze/snowflake_products": ("PRODUCT_ID", "UPDATED_AT"),
     "silver/orders": ("order_id",),
     "silver/order_items": ("order_id", "line_number"),
     "silver/order_movements": ("order_id", "movement", "line_number", "event_id"),
@@ -166,7 +193,7 @@ KEYS = {
 
 
 def keys(target: Path) -> dict[str, set[tuple]]:
-    """Returns the business keys of the tables (with what must be equal whichever window brought a row)."""
+    """Returns the keys of the tables, with what must be equal whichever window brought a row."""
     found = dict(lake.tables(target))
     result = {}
     for place, columns in KEYS.items():

@@ -82,7 +82,7 @@ async fn added(table: &Table, since: i64) -> anyhow::Result<Vec<DataFile>> {
 }
 
 /// Shows the rows of some files, chunk by chunk, and proves that they are those that the log counts.
-async fn each(
+pub(crate) async fn each(
     table: &Table,
     files: Vec<DataFile>,
     columns: Vec<String>,

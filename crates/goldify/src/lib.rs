@@ -27,7 +27,7 @@ use lake_edge::{Attach as _, Edge};
 use lake_sql::{Rows, Session};
 use lake_table::{Table, TableSpec};
 use proof::Proofs;
-use release::{Content, Release};
+use release::{Content, Older, Release};
 use std::{ffi::OsString, process::ExitCode};
 
 /// The whole program.
@@ -51,7 +51,7 @@ async fn rebuild(edge: &Edge) -> anyhow::Result<Summary> {
     let fingerprint = fingerprint(edge, key.as_ref(), &proofs);
     let mut table = Table::open_or_create(&edge.lake, &TableSpec::of(&edge.contract)).await.attach()?;
     let release = Release { cut: &cut, fingerprint, full_refresh: edge.full_refresh };
-    if let Some(done) = release.done(&table).await? {
+    if let Some(done) = release.done(&table, Older::Done).await? {
         return Ok(done);
     }
     let mut session = session(edge, &cut, key.as_ref())?;
@@ -68,12 +68,12 @@ async fn rebuild(edge: &Edge) -> anyhow::Result<Summary> {
     if let Some(rejected) = &built.rejected {
         let mut quarantine = Table::open_or_create(&edge.lake, &TableSpec::quarantine(&edge.contract)).await.attach()?;
         let rows = rows::Quarantined { edge, cut: &cut, rejected: rejected.clone() };
-        let content = Content { digest: &built.rejected_digest, rows: rejected.rows(), batches: &rows };
+        let content = Content { digest: &built.rejected_digest, rows: rejected.rows(), batches: &rows, older: Older::Refused };
         release.replace(&mut quarantine, &content, &quarantine_summary(&summary, rejected.rows())).await?;
         fault_point!("gold.quarantine.after");
     }
     let rows = rows::Accepted { edge, rows: built.accepted.clone() };
-    let content = Content { digest: &built.digest, rows: built.accepted.rows(), batches: &rows };
+    let content = Content { digest: &built.digest, rows: built.accepted.rows(), batches: &rows, older: Older::Done };
     let released = release.replace(&mut table, &content, &summary).await;
     fault_point!("gold.commit.after");
     released

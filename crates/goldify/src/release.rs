@@ -27,6 +27,16 @@ pub(crate) struct Content<'a> {
     pub(crate) digest: &'a str,
     pub(crate) rows: u64,
     pub(crate) batches: &'a dyn Batches,
+    pub(crate) older: Older,
+}
+
+/// What it means that a table is made from newer inputs by the same model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Older {
+    /// A later run has done more than this one would: the table itself.
+    Done,
+    /// The rows belong to another state of the table: its quarantine.
+    Refused,
 }
 
 /// How the inputs stand to those that a table is made from.
@@ -43,8 +53,8 @@ impl Release<'_> {
     /// Returns the summary of the run that has done this work already, if one has.
     ///
     /// # Errors
-    /// When the table is made from newer inputs by another model, or from some newer and some older ones.
-    pub(crate) async fn done(&self, table: &Table) -> anyhow::Result<Option<Summary>> {
+    /// When the table is made from newer inputs and that is not done, or from some newer and some older ones.
+    pub(crate) async fn done(&self, table: &Table, older: Older) -> anyhow::Result<Option<Summary>> {
         let Some(last) = table.last_summary().await.attach()? else { return Ok(None) };
         let same = fact(&last, FINGERPRINT) == Some(&self.fingerprint);
         let done = |mut last: Summary| {
@@ -53,7 +63,7 @@ impl Release<'_> {
         };
         match self.standing(table).await? {
             Standing::Equal if same && !self.full_refresh => Ok(done(last)),
-            Standing::Older if same => Ok(done(last)),
+            Standing::Older if same && older == Older::Done => Ok(done(last)),
             Standing::Equal | Standing::Newer => Ok(None),
             Standing::Older | Standing::Mixed => Err(GoldError::Behind { table: table.spec().name.clone() }).attach(),
         }
@@ -66,7 +76,7 @@ impl Release<'_> {
     pub(crate) async fn replace(&self, table: &mut Table, content: &Content<'_>, summary: &Summary) -> anyhow::Result<Summary> {
         let mut written: Option<Vec<NewFile>> = None;
         let planned = async |table: &Table| -> anyhow::Result<Plan> {
-            if let Some(done) = self.done(table).await? {
+            if let Some(done) = self.done(table, content.older).await? {
                 return Ok(Plan::Done(done));
             }
             let mut proposal = self.proposal(table, content, summary).await?;

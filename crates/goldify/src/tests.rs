@@ -127,8 +127,8 @@ impl World {
 
     /// One order with one line, and what it needs.
     fn sales(&self, currency: &str) {
-        self.put("silver_orders", &[&format!("order_id=o1 customer_id=c1 ordered_at=2017-12-20T12:00:00Z currency={currency} status=PLACED source=kafka is_late=false")], &[]);
-        self.put("silver_order_items", &["order_id=o1 line_number=1 product_id=p1 quantity=1 gross_amount=2.00 discount_amount=0.50 net_amount=1.50 manufacturer_coupon_amount=0.00 source=kafka is_late=false"], &[]);
+        self.put("silver_orders", &[&order("o1", "c1", currency)], &[]);
+        self.put("silver_order_items", &[&format!("order_id=o1 {LINE}")], &[]);
         self.put("silver_order_movements", &[], &[]);
         self.put("silver_fx_rates", &[], &[]);
         self.put(
@@ -194,6 +194,16 @@ fn summary(table: &str, rows: u64) -> Summary {
     }
 }
 
+/// One line of an order.
+const LINE: &str = "line_number=1 product_id=p1 quantity=1 gross_amount=2.00 discount_amount=0.50 net_amount=1.50 \
+                    manufacturer_coupon_amount=0.00 source=kafka is_late=false";
+
+/// The header of an order.
+fn order(id: &str, customer: &str, currency: &str) -> String {
+    let rest = "ordered_at=2017-12-20T12:00:00Z status=PLACED source=kafka is_late=false";
+    format!("order_id={id} customer_id={customer} currency={currency} {rest}")
+}
+
 const SOUP: &str = "product_id=p1 changed_at=2017-01-02T12:00:00Z list_price=1.00 category=SOUP is_active=true";
 const DEARER: &str = "product_id=p1 changed_at=2017-06-02T12:00:00Z list_price=2.00 category=SOUP is_active=true";
 
@@ -249,12 +259,8 @@ fn rows_that_break_a_rule_stand_in_quarantine_and_leave_it_again() {
     let contract = world.contract("gold_fact_sales");
     world.sales("CHF");
     // Audits refuse an empty table, so a second order in dollars keeps it from being empty.
-    world.put("silver_orders", &[
-        "order_id=o1 customer_id=c1 ordered_at=2017-12-20T12:00:00Z currency=CHF status=PLACED source=kafka is_late=false",
-        "order_id=o2 customer_id=nobody ordered_at=2017-12-20T12:00:00Z currency=USD status=PLACED source=kafka is_late=false",
-    ], &[]);
-    let line = "line_number=1 product_id=p1 quantity=1 gross_amount=2.00 discount_amount=0.50 net_amount=1.50 manufacturer_coupon_amount=0.00 source=kafka is_late=false";
-    let version = world.put("silver_order_items", &[&format!("order_id=o1 {line}"), &format!("order_id=o2 {line}")], &[]);
+    world.put("silver_orders", &[&order("o1", "c1", "CHF"), &order("o2", "nobody", "USD")], &[]);
+    let version = world.put("silver_order_items", &[&format!("order_id=o1 {LINE}"), &format!("order_id=o2 {LINE}")], &[]);
     let first = world.done("gold_fact_sales", &[]);
     assert_eq!((first.ledger.read, first.ledger.accepted, first.ledger.quarantined), (2, 1, 1));
     let quarantine = TableSpec::quarantine(&contract);
@@ -272,6 +278,27 @@ fn rows_that_break_a_rule_stand_in_quarantine_and_leave_it_again() {
     assert_eq!((second.ledger.accepted, second.ledger.quarantined), (2, 0));
     assert_eq!(world.rows(&quarantine, &columns), Vec::<String>::new());
     assert_eq!(world.rows(&TableSpec::of(&contract), &["order_id", "net_usd"]), ["o1 1.5150", "o2 1.5000"]);
+}
+
+#[test]
+fn a_quarantine_that_is_ahead_of_its_table_is_not_taken_for_an_older_one() {
+    let world = World::new();
+    let contract = world.contract("gold_fact_sales");
+    world.sales("USD");
+    world.done("gold_fact_sales", &[]);
+    // A run over newer inputs dies between its two commits.
+    let (lake, spec) = (world.lake(), TableSpec::of(&world.contract("silver_order_items")));
+    let id = run(Table::open(&lake, &spec)).unwrap().unwrap().id().to_owned();
+    run(async {
+        let mut quarantine = Table::open(&world.lake(), &TableSpec::quarantine(&contract)).await.unwrap().unwrap();
+        let last = quarantine.last_summary().await.unwrap().unwrap();
+        let ahead = async |_: &Table| -> anyhow::Result<Plan> {
+            let (txns, summary) = (vec![(id.clone(), 9)], last.clone());
+            Ok(Plan::Commit(Proposal { add: Vec::new(), remove: Vec::new(), txns, inserted: 0, removed: 0, summary }))
+        };
+        quarantine.commit(ahead).await.unwrap();
+    });
+    assert_eq!(world.goldify("gold_fact_sales", &["--full-refresh"]).0, ExitCode::from(75));
 }
 
 #[test]
@@ -347,13 +374,9 @@ fn inputs_that_do_not_belong_together_are_refused() {
         let spec = TableSpec::of(&world.contract("bronze_kafka_orders"));
         Table::open_or_create(&world.lake(), &spec).await.unwrap().id().to_owned()
     });
-    world.put(
-        "silver_orders",
-        &["order_id=o1 customer_id=c1 ordered_at=2017-12-20T12:00:00Z currency=USD status=PLACED source=kafka is_late=false"],
-        &[(&bronze, 3)],
-    );
+    world.put("silver_orders", &[&order("o1", "c1", "USD")], &[(&bronze, 3)]);
     assert_eq!(world.goldify("gold_fact_sales", &[]).0, ExitCode::from(75), "the items have not seen version 3");
-    world.put("silver_order_items", &["order_id=o1 line_number=1 product_id=p1 quantity=1 gross_amount=2.00 discount_amount=0.50 net_amount=1.50 manufacturer_coupon_amount=0.00 source=kafka is_late=false"], &[(&bronze, 3)]);
+    world.put("silver_order_items", &[&format!("order_id=o1 {LINE}")], &[(&bronze, 3)]);
     world.put("silver_order_movements", &[], &[(&bronze, 3)]);
     assert_eq!(world.done("gold_fact_sales", &[]).outcome, Outcome::Committed);
 }

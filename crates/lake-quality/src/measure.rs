@@ -25,7 +25,7 @@ pub(crate) fn predicate(metric: Metric, column: &Column, arguments: &Arguments) 
 
 /// Returns the expression that adds up a predicate over a batch; a null counts as false.
 pub(crate) fn count(predicate: Expr) -> Expr {
-    predicate.fill_null(lit(false)).cast(DataType::UInt64).sum()
+    predicate.cast(DataType::UInt64).sum()
 }
 
 fn invalid(column: &Column, arguments: &Arguments) -> Result<Expr, Reason> {

@@ -169,7 +169,8 @@ async fn money_is_exact_and_rounds_half_away_from_zero() {
 #[tokio::test]
 async fn business_dates_are_those_of_the_shops() {
     let seen = shown(
-        "SELECT business_date(to_timestamp_micros(1514523599000000)) AS winter, business_date(to_timestamp_micros(1498881599000000)) AS summer,
+        "SELECT business_date(to_timestamp_micros(1514523599000000)) AS winter,
+         business_date(to_timestamp_micros(1498881599000000)) AS summer,
          business_date(NULL) AS nothing",
     )
     .await;

@@ -20,6 +20,8 @@ mod run;
 mod source;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod testing_lake;
 mod upsert;
 mod version;
 

@@ -94,6 +94,8 @@ async fn only_a_failed_version_of_the_window_can_be_waived_and_by_somebody_for_a
     world.ask(TABLE).window("2017-12-31").judge().await.unwrap();
     assert!(refused(1, Some("ada"), Some("x")).await.contains("no failed verdict is about it"));
     assert!(refused(2, Some("ada"), Some("x")).await.contains("no failed verdict is about it"));
+    let other_version = world.ask(TABLE).window("2017-12-31").waive(1, Some("ada"), Some("x")).await.unwrap_err();
+    assert!(format!("{other_version:#}").contains("no failed verdict is about it"));
     assert!(refused(2, None, Some("x")).await.contains("nobody is named"));
     assert!(refused(2, Some(" "), Some("x")).await.contains("nobody is named"));
     assert!(refused(2, Some("ada"), Some(" ")).await.contains("the reason is empty"));
@@ -140,4 +142,17 @@ async fn rows_of_one_window_are_unique_across_files() {
     let both: Vec<(&str, ArrayRef)> = day.iter().map(|(name, column)| (*name, chained(column, column))).collect();
     world.put(TABLE, &both, true).await;
     assert_eq!(failed(&world.ask(TABLE).judge().await.unwrap()), ["primary-key:currency,_run_id"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_that_delivers_other_rows_than_the_log_counts_is_refused() {
+    let world = World::new();
+    world.put(TABLE, &rates("2017-12-30", &[Some("USD"), Some("GBP")]), false).await;
+    let table = world.table(TABLE).await;
+    let mut files = table.files().to_vec();
+    assert!(crate::scan::each(&table, files.clone(), vec!["currency".into()], |_| Ok(())).await.is_ok());
+    files[0].rows += 1;
+    let error = crate::scan::each(&table, files, vec!["currency".into()], |_| Ok(())).await.unwrap_err();
+    assert_eq!(error.downcast_ref(), Some(&Fault::Data));
+    assert!(format!("{error:#}").contains("the scan delivered 2 rows where the log counts 3"), "{error:#}");
 }

@@ -127,6 +127,16 @@ async fn a_creation_race_yields_one_table() {
 }
 
 #[tokio::test]
+async fn a_creation_that_comes_late_changes_nothing() {
+    let world = World::new();
+    let table = world.sales(&SEED).await;
+    crate::create::create(&world.lake, &sales()).await.unwrap();
+    let late = world.table(&sales()).await;
+    assert_eq!((late.id(), late.version()), (table.id(), 1));
+    assert_eq!(content(&world).await, SEED);
+}
+
+#[tokio::test]
 async fn a_writer_that_always_loses_gives_up_as_transient() {
     let world = World::new();
     let mut table = world.sales(&SEED).await;
@@ -138,7 +148,7 @@ async fn a_writer_that_always_loses_gives_up_as_transient() {
         commit(&mut other, &Work::append("quick", round, &[])).await?;
         Ok(planned)
     };
-    let error = table.commit_within(std::time::Duration::from_millis(300), plan).await.unwrap_err();
+    let error = table.commit_within(std::time::Duration::from_secs(3), plan).await.unwrap_err();
     let (cause, fault) = refusal(&error);
     assert!(matches!(cause, TableError::Contended { .. }), "{cause}");
     assert_eq!(fault, Fault::Transient);

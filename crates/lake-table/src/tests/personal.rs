@@ -124,6 +124,12 @@ async fn only_columns_that_may_have_bounds_have_them() {
         assert_eq!(in_log(&table).await, allowed, "{}", spec.name);
         assert_eq!(in_footers(&footers(&table).await), allowed, "{}", spec.name);
         let text = log_text(&world, &table).await;
+        // Another engine that writes to the table keeps to the table's own properties.
+        let property = match spec.statistics.as_slice() {
+            [] => r#""delta.dataSkippingNumIndexedCols":"0""#.to_owned(),
+            names => format!(r#""delta.dataSkippingStatsColumns":"{}""#, names.join(",")),
+        };
+        assert!(text.contains(&property), "{}: {property}", spec.name);
         for column in &contract.columns {
             let hidden = column.pii() || column.kind == ColumnType::Binary;
             assert!(!hidden || !allowed.contains(&column.name), "{}: {}", spec.name, column.name);

@@ -40,6 +40,8 @@ fn the_newest_value_decides_and_the_limit_is_inclusive() {
     let older = ages(&contract, &[instants(&[Some("2017-12-29T21:59:59.999999Z")])]);
     assert!(!older.passed && older.measured.is_some_and(|age| age > 26.0), "{older:?}");
     assert!(ages(&contract, &[instants(&[Some("2018-02-01T00:00:00Z")])]).passed);
+    let newest_first = [instants(&[Some("2017-12-30T00:00:00Z")]), instants(&[Some("2017-01-01T00:00:00Z")])];
+    assert_eq!(ages(&contract, &newest_first).measured, Some(24.0));
 }
 
 #[test]

@@ -68,6 +68,12 @@ fn decimals_are_compared_to_the_last_digit() {
 }
 
 #[test]
+fn a_decimal_of_another_scale_is_another_type() {
+    let found = measured("DECIMAL(18,4)", rule("nullValues", json!({})), cents(&[Some(1)]));
+    assert_eq!(found, Err("could not run: column `c` is not DECIMAL(18,4) in the table".to_owned()));
+}
+
+#[test]
 fn a_placeholder_is_not_invalid() {
     let both = rule("invalidValues", json!({"validValues": ["a"], "missingValues": ["-"]}));
     assert_eq!(measured("STRING", both, texts(&[Some("a"), Some("-"), Some("b"), None])), Ok(1.0));

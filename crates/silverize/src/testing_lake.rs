@@ -1,0 +1,173 @@
+//! A lake in a temporary directory, for tests of the whole program.
+
+use crate::testing;
+use arrow::array::{Array as _, ArrayRef, RecordBatch, new_null_array};
+use lake_core::{
+    Contract, Ledger, RunId, Summary, Window,
+    contract::ContractSet,
+    summary::{Outcome, SCHEMA_VERSION},
+};
+use lake_table::{Lake, Plan, Proposal, Table, TableSpec};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, str::FromStr as _};
+
+const POLICY: &str = "{businessTimeZone: UTC, fiscalYearFirstMonth: 1, consumerEmailDomains: [], suppressionThreshold: 5, \
+    tokenKeySecret: k, roles: [{name: data_engineer, description: d, layers: [bronze, silver, gold, quarantine, held, ops], pii: true}]}";
+
+/// A lake, the contracts, and what Kafka has given out.
+pub(crate) struct World {
+    dir: tempfile::TempDir,
+    pub(crate) runtime: tokio::runtime::Runtime,
+    pub(crate) contracts: ContractSet,
+    offset: std::cell::Cell<i64>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let contracts = dir.path().join("contracts");
+        std::fs::create_dir_all(contracts.join("bronze")).unwrap();
+        std::fs::write(contracts.join("policy.yaml"), POLICY).unwrap();
+        for (number, text) in testing::texts_of_contracts().iter().enumerate() {
+            let folder = contracts.join(format!("silver/{number}"));
+            let bronze = text.contains("- property: bronze");
+            std::fs::create_dir_all(&folder).unwrap();
+            let path =
+                if bronze { contracts.join(format!("bronze/{number}.odcs.yaml")) } else { folder.join("contract.odcs.yaml") };
+            std::fs::write(path, text).unwrap();
+        }
+        Self { dir, runtime: testing::runtime(), contracts: testing::contracts(), offset: std::cell::Cell::new(0) }
+    }
+
+    pub(crate) fn lake(&self) -> Lake {
+        Lake::open(&self.dir.path().join("lake").display().to_string()).unwrap()
+    }
+
+    /// Runs the program; returns its exit, as text, and its summary.
+    pub(crate) fn run(&self, table: &str, more: &[&str]) -> (String, Option<Summary>) {
+        let path = |name: &str| self.dir.path().join(name).display().to_string();
+        let _ = std::fs::remove_file(path("summary"));
+        let (lake, contracts, summary) = (path("lake"), path("contracts"), path("summary"));
+        let mut argv = vec![
+            "silverize",
+            table,
+            "--window",
+            "2017-12-30",
+            "--lake",
+            &lake,
+            "--contracts",
+            &contracts,
+            "--summary-to",
+            &summary,
+        ];
+        argv.extend(more);
+        let exit = crate::main(argv.into_iter().map(Into::into));
+        let summary = std::fs::read_to_string(summary).ok().map(|text| serde_json::from_str(&text).unwrap());
+        (code(exit), summary)
+    }
+
+    pub(crate) fn good(&self, table: &str, more: &[&str]) -> Summary {
+        let (exit, summary) = self.run(table, more);
+        assert_eq!(exit, code(ExitCode::SUCCESS));
+        summary.unwrap()
+    }
+
+    /// Appends rows to a Bronze table in a commit; in place of all its rows when `replace` is set.
+    pub(crate) fn land(&self, table: &str, rows: &RecordBatch, replace: bool) {
+        let contract = self.contracts.get(table).unwrap();
+        let rows = complete(contract, rows);
+        self.runtime.block_on(async {
+            let mut bronze = Table::open_or_create(&self.lake(), &TableSpec::of(contract)).await.unwrap();
+            let plan = async |bronze: &Table| {
+                let mut writer = bronze.writer();
+                writer.write(&rows).await?;
+                let add = writer.finish().await?;
+                let remove = if replace { bronze.files().to_vec() } else { Vec::new() };
+                let removed = if replace { bronze.rows() } else { 0 };
+                let inserted = rows.num_rows() as u64;
+                Ok(Plan::Commit(Proposal { add, remove, txns: Vec::new(), inserted, removed, summary: summary(table) }))
+            };
+            bronze.commit(plan).await.unwrap();
+        });
+    }
+
+    pub(crate) fn events(&self, payloads: &[&str]) {
+        let bytes: Vec<Option<&[u8]>> = payloads.iter().map(|payload| Some(payload.as_bytes())).collect();
+        self.land("bronze_events", &testing::bronze_from(self.offset.get(), &bytes), false);
+        self.offset.set(self.offset.get() + i64::try_from(payloads.len()).unwrap());
+    }
+
+    /// Some columns of a table, sorted; nothing where there is no table.
+    pub(crate) fn rows(&self, spec: &TableSpec, columns: &[&str]) -> Vec<String> {
+        self.runtime.block_on(async {
+            let Some(table) = Table::open(&self.lake(), spec).await.unwrap() else { return Vec::new() };
+            let mut rows = Vec::new();
+            for batch in table.read(None).await.unwrap() {
+                let texts: Vec<Vec<String>> = columns.iter().map(|column| testing::texts(&batch, column)).collect();
+                rows.extend(
+                    (0..batch.num_rows()).map(|row| texts.iter().map(|text| text[row].as_str()).collect::<Vec<_>>().join(" ")),
+                );
+            }
+            rows.sort();
+            rows
+        })
+    }
+
+    pub(crate) fn silver(&self, table: &str, columns: &[&str]) -> Vec<String> {
+        self.rows(&TableSpec::of(self.contracts.get(table).unwrap()), columns)
+    }
+
+    pub(crate) fn quarantine(&self, table: &str) -> Vec<String> {
+        self.rows(&TableSpec::quarantine(self.contracts.get(table).unwrap()), &["_input_version", "_position", "_line", "_rules"])
+    }
+
+    pub(crate) fn version(&self, spec: &TableSpec) -> Option<i64> {
+        self.runtime.block_on(Table::open(&self.lake(), spec)).unwrap().map(|table| table.version())
+    }
+
+    pub(crate) fn log(&self, location: &str, version: i64) -> PathBuf {
+        self.dir.path().join("lake").join(location).join(format!("_delta_log/{version:020}.json"))
+    }
+}
+
+/// An exit as text: exits themselves cannot be compared.
+pub(crate) fn code(exit: ExitCode) -> String {
+    format!("{exit:?}")
+}
+
+fn summary(table: &str) -> Summary {
+    Summary {
+        schema_version: SCHEMA_VERSION,
+        outcome: Outcome::Committed,
+        run_id: RunId::from_str("00000000-0000-7000-8000-000000000001").unwrap(),
+        attempt: 1,
+        program: "test".into(),
+        program_version: "0".into(),
+        table: table.into(),
+        window: Window::from_str("2017-12-30").unwrap(),
+        inputs: BTreeMap::new(),
+        ledger: Ledger::default(),
+        table_version: None,
+        contract: String::new(),
+        contract_hash: String::new(),
+        duration_ms: 0,
+        bytes_written: 0,
+        peak_rss_bytes: 0,
+        facts: BTreeMap::new(),
+    }
+}
+
+/// Bronze rows with all columns of their contract.
+fn complete(contract: &Contract, rows: &RecordBatch) -> RecordBatch {
+    let columns = contract.columns.iter().map(|column| {
+        let kind = lake_table::arrow_type(column.kind);
+        let found = rows.column_by_name(&column.name).cloned();
+        let text = |value| lake_table::columns::constant_string(value, rows.num_rows());
+        let array: ArrayRef = match column.name.as_str() {
+            "_source" => text("s"),
+            _ => found.unwrap_or_else(|| new_null_array(&kind, rows.num_rows())),
+        };
+        assert_eq!(array.data_type(), &kind, "{}", column.name);
+        (column.name.clone(), array)
+    });
+    RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).unwrap()
+}
