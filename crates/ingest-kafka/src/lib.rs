@@ -85,9 +85,10 @@ async fn stored(table: &Table, topic: &broker::Topic) -> anyhow::Result<Stored> 
     partitions.extend(seen.keys().filter_map(|application| topic.partition(application)));
     let mut stored = Stored::new();
     for partition in partitions {
-        if let Some(offset) = table.txn(&topic.application(partition)).await.attach()? {
-            stored.insert(partition, offset);
-        }
+        let application = topic.application(partition);
+        // A partition that was empty has no progress, but its end was seen: what came after must not be passed over.
+        let offset = table.txn(&application).await.attach()?.or_else(|| seen.get(&application).copied());
+        stored.extend(offset.map(|offset| (partition, offset)));
     }
     Ok(stored)
 }

@@ -36,9 +36,6 @@ pub(crate) enum ClientError {
     /// The table moved while it was read.
     #[error("read all rows: the table changed meanwhile ({before} rows before, {after} after)")]
     Moved { before: u64, after: u64 },
-    /// Rows cannot be told apart.
-    #[error("read all rows: {rows} rows have no value in a key column")]
-    NoKey { rows: u64 },
     /// There is no such table.
     #[error("find table `{table}`: {message}")]
     NoTable { table: String, message: String },
@@ -49,7 +46,6 @@ impl Faulty for ClientError {
         match self {
             Self::Driver { .. } | Self::Refused { .. } | Self::NoTable { .. } => Fault::Config,
             Self::Failed { fault, .. } => *fault,
-            Self::NoKey { .. } => Fault::Data,
             Self::Silent { .. } | Self::Moved { .. } => Fault::Transient,
         }
     }
@@ -62,7 +58,6 @@ impl Faulty for ClientError {
             ),
             Self::Refused { .. } => "check --account, --user and the secret `snowflake/password`".into(),
             Self::NoTable { .. } => "check database, schema and table in the contract, and the user's grants".into(),
-            Self::NoKey { .. } => "the contract's `key` must name columns that are never null".into(),
             Self::Silent { .. } | Self::Moved { .. } => "run the same command again later".into(),
             Self::Failed { fault: Fault::Transient, .. } => "the source may be down; run the same command again later".into(),
             Self::Failed { .. } => return None,
@@ -207,7 +202,10 @@ impl Client {
         let failed = |error| options.failed("log in to Snowflake", &error);
         let database = driver.new_database_with_opts(options.of_database()).map_err(failed)?;
         let connection = database.new_connection().map_err(failed)?;
-        Ok(Self { connection, options: options.clone() })
+        let mut client = Self { connection, options: options.clone() };
+        // An account's own zone would move a window's bounds where the cursor is an instant.
+        client.query("set the session's time zone", "ALTER SESSION SET TIMEZONE = 'UTC'")?;
+        Ok(client)
     }
 
     /// Runs a query and returns its batches as a stream.

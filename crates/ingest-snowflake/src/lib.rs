@@ -55,6 +55,10 @@ async fn run(args: Args, edge: Edge) -> anyhow::Result<Summary> {
     let accepted = files.iter().map(|file| file.rows).sum();
     summary.ledger = Ledger { read: reader.count, accepted, ..Ledger::default() };
     summary.facts.insert("slices".to_owned(), reader.slices.into());
+    if reader.without_cursor > 0 {
+        tracing::warn!(rows = reader.without_cursor, "rows whose cursor is null are in no window and are not landed");
+        summary.facts.insert("rows_without_cursor".to_owned(), reader.without_cursor.into());
+    }
     if !extra.is_empty() {
         tracing::warn!(columns = extra.join(","), "source columns outside the contract are not landed");
         summary.facts.insert("columns_not_landed".to_owned(), extra.into());

@@ -31,7 +31,7 @@ pub(crate) const READ: &str = "read rows";
 enum Message {
     Connected,
     Columns(SchemaRef),
-    Start { count: u64, slices: u64 },
+    Start { count: u64, without_cursor: u64, slices: u64 },
     Rows(RecordBatch),
     End,
     Failed(ClientError),
@@ -48,6 +48,8 @@ pub(crate) struct Found {
 pub(crate) struct Reader {
     /// Rows by the source's own count.
     pub(crate) count: u64,
+    /// Rows that no window reads, since their cursor is null.
+    pub(crate) without_cursor: u64,
     /// Slices that are read.
     pub(crate) slices: u64,
     messages: Messages,
@@ -85,7 +87,9 @@ impl Found {
     pub(crate) async fn read(mut self) -> Result<Reader, ClientError> {
         let within = self.messages.answer;
         match self.messages.next(COUNT, within).await? {
-            Message::Start { count, slices } => Ok(Reader { count, slices, messages: self.messages, read: 0 }),
+            Message::Start { count, without_cursor, slices } => {
+                Ok(Reader { count, without_cursor, slices, messages: self.messages, read: 0 })
+            }
             _ => Err(ClientError::Silent { action: COUNT, waited: within }),
         }
     }
@@ -143,10 +147,11 @@ fn read(options: &Options, query: &Query, sender: &Sender<Message>) -> Result<()
     if gone(Message::Columns(schema)) {
         return Ok(());
     }
-    let count = count(&mut client, query)?;
+    let count = number(&mut client, &query.count())?;
+    let without_cursor = number(&mut client, &query.without_cursor())?;
     let boundaries = if count > query.slice_rows { keys(&mut client, query)? } else { Vec::new() };
     let slices = slices(boundaries);
-    if gone(Message::Start { count, slices: slices.len() as u64 }) {
+    if gone(Message::Start { count, without_cursor, slices: slices.len() as u64 }) {
         return Ok(());
     }
     for slice in &slices {
@@ -158,27 +163,20 @@ fn read(options: &Options, query: &Query, sender: &Sender<Message>) -> Result<()
         }
     }
     // Counted again: a row that came or went between two slices must not pass unseen.
-    let again = self::count(&mut client, query)?;
+    let again = number(&mut client, &query.count())?;
     if again == count { Ok(()) } else { Err(ClientError::Moved { before: count, after: again }) }
 }
 
-/// Returns the window's rows; a row without key could be in no slice, and nobody could tell it from another.
-fn count(client: &mut Client, query: &Query) -> Result<u64, ClientError> {
-    let mut numbers = Vec::new();
-    for batch in client.query(COUNT, &query.count())? {
+/// Returns the number that a query answers with.
+fn number(client: &mut Client, query: &str) -> Result<u64, ClientError> {
+    for batch in client.query(COUNT, query)? {
         let batch = batch.map_err(|e| broken(COUNT, &e))?;
-        for column in batch.columns().iter().filter(|column| column.len() == 1) {
+        if let Some(column) = batch.columns().first().filter(|column| column.len() == 1) {
             let number = cast(column, &DataType::Int64).map_err(|e| broken(COUNT, &e))?;
-            numbers.push(u64::try_from(number.as_primitive::<Int64Type>().value(0)).unwrap_or(0));
+            return Ok(u64::try_from(number.as_primitive::<Int64Type>().value(0)).unwrap_or(0));
         }
     }
-    let Some((all, keys)) = numbers.split_first() else {
-        return Err(ClientError::Failed { action: COUNT, message: "the answer is empty".into(), fault: Fault::Transient });
-    };
-    match keys.iter().find(|with_value| *with_value < all) {
-        Some(with_value) => Err(ClientError::NoKey { rows: all - with_value }),
-        None => Ok(*all),
-    }
+    Err(ClientError::Failed { action: COUNT, message: "the answer is empty".into(), fault: Fault::Transient })
 }
 
 /// Returns the keys at which slices end, as SQL literals.

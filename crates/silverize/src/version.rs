@@ -3,6 +3,8 @@
 //! `<time>|<place>|<identity>`: the time of the change (microseconds since 1970 UTC, as 16 hex digits that sort), the place at
 //! which the source has it, and the record's id where it has one. The highest wins. A record of a stream comes after a row of a
 //! table of the same instant: the stream says what happened, the table what somebody saw later.
+//!
+//! The place may be followed by `~` and a memory: what else stood at that time (see `upsert::ties`).
 
 /// Where a source has a row; of two changes of the same instant the one at the later place wins.
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +55,23 @@ pub(crate) fn identity(version: &str) -> Option<&str> {
 
 /// Returns where the source has the row.
 pub(crate) fn place(version: &str) -> &str {
-    version.split('|').nth(1).unwrap_or_default()
+    second(version).0
+}
+
+/// Returns the memory of what else stood at that time; empty for most.
+pub(crate) fn memory(version: &str) -> &str {
+    second(version).1
+}
+
+/// Returns the version with another memory.
+pub(crate) fn with_memory(version: &str, memory: &str) -> String {
+    let identity = version.splitn(3, '|').nth(2).unwrap_or_default();
+    format!("{}|{}~{memory}|{identity}", time(version), place(version))
+}
+
+fn second(version: &str) -> (&str, &str) {
+    let second = version.split('|').nth(1).unwrap_or_default();
+    second.split_once('~').unwrap_or((second, ""))
 }
 
 /// Returns the time in microseconds since 1970 UTC.
@@ -99,6 +117,9 @@ mod tests {
             (micros(&text), identity(&text), place(&text)),
             (Some(1_514_635_200_000_000), Some("a|b"), "r00003/0000000000000042")
         );
+        let remembering = with_memory(&with_memory(&text, "00"), "11ff");
+        assert_eq!(remembering, "8005618d7d0f7000|r00003/0000000000000042~11ff|a|b");
+        assert_eq!((memory(&text), memory(&remembering), place(&remembering)), ("", "11ff", place(&text)));
         let row = version(0, Place::Table(0), "");
         assert_eq!((row.as_str(), identity(&row)), ("8000000000000000|c8000000000000000|", None));
     }

@@ -5,12 +5,13 @@ use super::{
     merge::{Merged, Winner},
     shape::{Role, Shape},
 };
+use crate::version;
 use arrow::{
-    array::{Array, ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array},
+    array::{Array, ArrayRef, AsArray as _, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array},
     compute::interleave,
 };
 use lake_table::columns::{constant_string, constant_timestamp};
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// Who writes rows, and when.
 #[derive(Debug, Clone)]
@@ -47,7 +48,8 @@ impl Assembler {
         for (column, role) in self.shape.roles.iter().enumerate() {
             columns.push(match role {
                 Role::Key => pick(&self.sources[column], &keys)?,
-                Role::Group(group) | Role::Version(group) => pick(&self.sources[column], &groups[*group])?,
+                Role::Group(group) => pick(&self.sources[column], &groups[*group])?,
+                Role::Version(group) => self.remembering(pick(&self.sources[column], &groups[*group])?, slots, *group),
                 Role::EventHash => pick(&self.sources[column], &groups[0])?,
                 Role::Rank => self.ranks(slots),
                 Role::ValidTo => self.ends(slots),
@@ -76,6 +78,17 @@ impl Assembler {
                 (self.merged.incoming.parts.len() + batch + 1, row)
             }
         }
+    }
+
+    /// Puts into versions what they are to remember.
+    fn remembering(&self, versions: ArrayRef, slots: &[Slot], group: usize) -> ArrayRef {
+        let memories = &self.merged.memories;
+        let Some(texts) = versions.as_string_opt::<i32>().filter(|_| !memories.is_empty()) else { return versions };
+        let texts = slots.iter().zip(texts).map(|(slot, text)| {
+            let memory = memories.get(&(*slot as usize * self.shape.groups + group));
+            text.map(|text| memory.map_or(Cow::Borrowed(text), |memory| Cow::Owned(version::with_memory(text, memory))))
+        });
+        Arc::new(texts.collect::<StringArray>())
     }
 
     fn ranks(&self, slots: &[Slot]) -> ArrayRef {

@@ -2,20 +2,24 @@
 //!
 //! Within a column group rows are applied in the order of their versions. One that equals what stands there (the same event, or
 //! the same content at the same time) is a duplicate; a lower version is superseded; any other is accepted and replaces the
-//! group as a whole. The rank only rises. What becomes of a table so does not depend on how its rows are cut into chunks.
+//! group as a whole. The rank only rises. What becomes of a table so does not depend on how its rows are cut into chunks; a
+//! change that lost against another one of its instant is remembered for that (see `ties`).
 
 use super::{
     incoming::{Incoming, Update},
     keys::{KeyCodec, KeyIndex, Slot},
     shape::Shape,
     stored::{Stored, StoredRow},
+    ties::Mark,
 };
 use crate::version;
 use arrow::{
-    array::{Array as _, AsArray as _},
+    array::{Array as _, ArrayRef, AsArray as _},
     datatypes::TimestampMicrosecondType,
+    util::display::array_value_to_string,
 };
 use lake_core::Ledger;
+use std::collections::{HashMap, HashSet};
 
 /// Where the content of a column group comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +45,8 @@ pub(crate) struct Merged {
     pub(crate) row: Vec<Option<StoredRow>>,
     /// By slot, then group.
     pub(crate) winners: Vec<Winner>,
+    /// By slot and group, of few: what the winner's version remembers of others at its instant.
+    pub(crate) memories: HashMap<usize, String>,
     /// By slot: the rank, from 1.
     pub(crate) ranks: Vec<u8>,
     /// By slot, of a history: until when the row was true.
@@ -76,6 +82,7 @@ impl Merged {
             index,
             row,
             winners,
+            memories: HashMap::new(),
             ranks,
             valid_to: Vec::new(),
             changed: Vec::new(),
@@ -105,6 +112,7 @@ impl Merged {
             // The list runs backwards; equal versions keep the order in which they came.
             if list.len() > 1 {
                 list.reverse();
+                self.drop_known_events(&mut list);
                 list.sort_by(|a, b| self.incoming.version(*a).cmp(self.incoming.version(*b)));
             }
             for update in &list {
@@ -113,14 +121,38 @@ impl Merged {
         }
     }
 
+    /// Of rows that carry one event's id the first stays, as if each had come in a chunk of its own.
+    fn drop_known_events(&mut self, list: &mut Vec<Update>) {
+        let Self { incoming, ledgers, .. } = self;
+        let mut seen = HashSet::new();
+        list.retain(|update| {
+            let is_new = version::identity(incoming.version(*update)).is_none_or(|id| seen.insert(id));
+            ledgers[incoming.part(*update).input].duplicate += u64::from(!is_new);
+            is_new
+        });
+    }
+
     fn apply_one(&mut self, shape: &Shape, update: Update, place: usize, changed: &mut [bool]) {
         let (slot, group) = (place / shape.groups, place % shape.groups);
         let ledger_of = self.incoming.part(update).input;
-        if self.equal(shape, update, self.winners[place], group) {
+        let standing = self.winners[place];
+        if self.equal(shape, update, standing, place) {
             self.ledgers[ledger_of].duplicate += 1;
             return;
         }
-        let wins = self.version(self.winners[place], group).is_none_or(|standing| self.incoming.version(update) > standing);
+        let own = self.incoming.version(update);
+        let (wins, is_tie) = match self.version(standing, group) {
+            Some(other) => (own > other, version::time(own) == version::time(other)),
+            None => (true, false),
+        };
+        if is_tie {
+            let loser = if wins { standing } else { Winner::Update(update) };
+            let memory = self.mark(shape, loser, group).add_to(self.memory(standing, place, group));
+            self.memories.insert(place, memory);
+            changed[slot] = true;
+        } else if wins {
+            self.memories.remove(&place);
+        }
         let rank = self.incoming.rank(update);
         if wins {
             self.winners[place] = Winner::Update(update);
@@ -142,37 +174,64 @@ impl Merged {
         }
     }
 
-    /// The same event, or the same content at the same time.
-    fn equal(&self, shape: &Shape, update: Update, standing: Winner, group: usize) -> bool {
+    /// What is remembered beside a winner.
+    fn memory(&self, winner: Winner, place: usize, group: usize) -> &str {
+        match self.memories.get(&place) {
+            Some(memory) => memory,
+            None => self.version(winner, group).map_or("", version::memory),
+        }
+    }
+
+    /// The same event, or the same content at the same time: as the row that stands there, or as one that lost against it.
+    /// What raises the rank is news all the same.
+    fn equal(&self, shape: &Shape, update: Update, standing: Winner, place: usize) -> bool {
+        let (slot, group) = (place / shape.groups, place % shape.groups);
         let Some(other) = self.version(standing, group) else { return false };
         let own = self.incoming.version(update);
         if version::identity(own).is_some_and(|id| version::identity(other) == Some(id)) {
             return true;
         }
-        version::time(own) == version::time(other)
-            && shape.content[group].iter().all(|name| self.same_value(name, update, standing))
+        if version::time(own) != version::time(other) || self.incoming.rank(update) > self.ranks[slot] {
+            return false;
+        }
+        let own = Winner::Update(update);
+        if shape.content[group].iter().all(|name| self.same_value(name, own, standing)) {
+            return true;
+        }
+        let memory = self.memory(standing, place, group);
+        !memory.is_empty() && self.mark(shape, own, group).is_in(memory)
     }
 
     /// Columns that a route does not name are null.
-    fn same_value(&self, name: &str, update: Update, standing: Winner) -> bool {
-        let own = self.incoming.at(update);
-        let own = self.incoming.parts[own.0].batch.column_by_name(name).map(|column| column.slice(own.1, 1));
-        let other = match standing {
-            Winner::None => None,
+    fn same_value(&self, name: &str, one: Winner, other: Winner) -> bool {
+        match (self.value(name, one), self.value(name, other)) {
+            (None, None) => true,
+            (Some(one), Some(other)) => one.as_ref() == other.as_ref(),
+            _ => false,
+        }
+    }
+
+    /// The value of a column where it is not null.
+    fn value(&self, name: &str, winner: Winner) -> Option<ArrayRef> {
+        let (batch, row) = match winner {
+            Winner::None => return None,
             Winner::Stored(row) => {
                 let (batch, row) = self.stored.at(row);
-                self.stored.batches[batch].column_by_name(name).map(|column| column.slice(row, 1))
+                (&self.stored.batches[batch], row)
             }
             Winner::Update(update) => {
                 let (part, row) = self.incoming.at(update);
-                self.incoming.parts[part].batch.column_by_name(name).map(|column| column.slice(row, 1))
+                (&self.incoming.parts[part].batch, row)
             }
         };
-        match (own.filter(|value| value.null_count() == 0), other.filter(|value| value.null_count() == 0)) {
-            (None, None) => true,
-            (Some(own), Some(other)) => own.as_ref() == other.as_ref(),
-            _ => false,
-        }
+        batch.column_by_name(name).map(|column| column.slice(row, 1)).filter(|value| value.null_count() == 0)
+    }
+
+    fn mark(&self, shape: &Shape, winner: Winner, group: usize) -> Mark {
+        let text = |name: &String| self.value(name, winner).and_then(|value| array_value_to_string(&value, 0).ok());
+        let content: Vec<Option<String>> = shape.content[group].iter().map(text).collect();
+        let identity = self.version(winner, group).and_then(version::identity);
+        Mark::of(identity, content.iter().map(Option::as_deref))
     }
 
     /// Gives each change of a thing its end: the next change. A row whose end moves is changed, too.

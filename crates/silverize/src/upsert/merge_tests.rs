@@ -133,6 +133,43 @@ fn of_two_events_of_one_instant_the_later_position_wins() {
 }
 
 #[test]
+fn a_loser_of_a_tie_that_comes_again_stays_a_duplicate() {
+    let (first, second) = (paid("z", 1, r#""first""#), paid("a", 1, r#""second""#));
+    let renamed = paid("y", 1, r#""first""#);
+    let mut together = World::new(&testing::orders());
+    assert_eq!(together.events(&[first.clone(), second.clone(), first.clone(), renamed.clone()]), (2, 2, 0));
+    let mut apart = World::new(&testing::orders());
+    for (event, counts) in [(&first, (1, 0, 0)), (&second, (1, 0, 0)), (&first, (0, 1, 0)), (&renamed, (0, 1, 0))] {
+        assert_eq!(apart.events(std::slice::from_ref(event)), counts);
+    }
+    assert_eq!((together.rows(&["method"]), apart.rows(&["method"])), (vec!["second".to_owned()], vec!["second".to_owned()]));
+    // A third one is news, and the two before it are known; so is none of them once time has moved on.
+    assert_eq!(apart.events(&[paid("b", 1, r#""third""#), second.clone(), first]), (1, 2, 0));
+    assert_eq!(apart.events(&[paid("c", 2, r#""last""#), second]), (1, 0, 1));
+    assert_eq!(apart.rows(&["method"]), ["last"]);
+    assert!(!apart.rows(&["_payment_version"])[0].contains('~'));
+}
+
+#[test]
+fn of_rows_with_one_id_the_first_to_come_stays() {
+    let mut together = World::new(&testing::orders());
+    assert_eq!(together.events(&[placed("a", 2, 7), placed("a", 1, 8)]), (1, 1, 0));
+    assert_eq!(together.rows(&["customer_id"]), ["7"]);
+}
+
+#[test]
+fn what_raises_the_rank_is_no_duplicate() {
+    let mut world = World::new(&testing::orders());
+    let mut seen = |status: &str| {
+        let decoded = world.plans[1].decode(&testing::bronze_orders(&[(1, "USD", status, 5)]), 2).unwrap();
+        (world.merge(decoded.routed), world.rows(&["status"]).remove(0))
+    };
+    assert_eq!(seen("PLACED"), ((1, 0, 0), "PLACED".to_owned()));
+    assert_eq!(seen("SHIPPED"), ((1, 0, 0), "SHIPPED".to_owned()));
+    assert_eq!(seen("PLACED"), ((0, 1, 0), "SHIPPED".to_owned()));
+}
+
+#[test]
 fn the_winner_replaces_its_group_as_a_whole() {
     let mut world = World::new(&testing::orders());
     world.events(&[paid("a", 1, r#""card""#)]);

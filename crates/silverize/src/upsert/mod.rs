@@ -14,6 +14,7 @@ mod merge;
 mod rates;
 mod shape;
 mod stored;
+mod ties;
 
 pub(crate) use assemble::Stamp;
 pub(crate) use files::Files;
