@@ -135,6 +135,7 @@ def write(sizes: journey.Sizes, data: Path) -> None:
         "fx": {
             "revised": {"batch": rates.REVISED_IN, "cell": rates.REVISION},
             "published_late": {"batch": rates.REVISED_IN, "cell": rates.MISSING_UNTIL_REVISED},
+            "lapsed": {"batch": places.HISTORY, "last_cell": rates.LAST_OF_LAPSED},
         },
         "planted_orders": {
             "stream": stream_side.planted_orders,
@@ -193,7 +194,10 @@ def write_tables(
         table: {day: [first + place] for place, day in enumerate(places.DAYS)}
         for table, first in (("CUSTOMERS", changes.FIRST_NEW_CUSTOMER), ("PRODUCTS", changes.FIRST_NEW_PRODUCT))
     }
-    orders.rows[places.HISTORY]["CUSTOMERS"] = [first_row(*people[key]) for key in customers]
+    orders.rows[places.HISTORY]["CUSTOMERS"] = [
+        *(first_row(*people[key]) for key in customers),
+        *(first_row(*identities.neighbour(key)) for key in identities.NEIGHBOURS),
+    ]
     for day, rows in changes.apply_customers(customer_changes, people, new["CUSTOMERS"]).items():
         orders.rows[day]["CUSTOMERS"] = rows
     for day, rows in changes.apply_products(product_changes, product_rows, new["PRODUCTS"]).items():
@@ -205,7 +209,7 @@ def write_tables(
             "product_new": list(map(str, new["PRODUCTS"][day])),
         }
         for day in places.DAYS
-    }
+    } | {places.HISTORY: {"customer_neighbours": list(map(str, identities.NEIGHBOURS))}}
     older = {
         "CUSTOMERS": customer_changes.of_kind("customer_older_replaces_newer"),
         "PRODUCTS": product_changes.of_kind("product_older_replaces_newer"),

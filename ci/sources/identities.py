@@ -67,6 +67,11 @@ COUNTRY_SPELLINGS = {
 }
 INCOME_BANDS = ("Under 15K", "15-24K", "25-34K", "35-49K", "50-74K", "75-99K", "100-124K", "125-149K", "150-174K",
                 "175-199K", "200-249K", "250K+")  # fmt: skip
+# Customers who share country, state, decade and income band in a state that nobody else lives in: wherever the others
+# move, one too few to be shown. By id, the numbers that they are made of: between real customers and those of `changes`.
+NEIGHBOURS = {910_001: 2_901, 910_002: 2_902, 910_003: 2_903, 910_004: 2_904}
+NEIGHBOURHOOD: dict[str, object] = {"CITY": "Detroit", "STATE": "MI", "ZIP": "48201"}
+NEIGHBOURS_BORN_FROM = date(1971, 5, 3)
 ACQUISITION_SOURCES = ("organic", "referral", "email", "social", "paid search", "store")
 NULL_TEXTS = ("N/A", "null", "", " none ", "NaN")
 # The youngest and the oldest at the end of 2017, by the band of the demographics.
@@ -105,6 +110,14 @@ def person(customer_id: int, number: int, age: str | None, income: str | None, s
         "ACQUISITION_SOURCE": ACQUISITION_SOURCES[spread(number, 15, 6)],
     }
     return clean | home(home_country, number, live_at)
+
+
+def neighbour(customer_id: int) -> tuple[Person, int]:
+    """Returns one of `NEIGHBOURS` and the number that it is made of."""
+    number = NEIGHBOURS[customer_id]
+    born = NEIGHBOURS_BORN_FROM + timedelta(days=spread(number, 18, 365))
+    clean = person(customer_id, number, age=None, income=None, settled=False)
+    return clean | home("US", number) | NEIGHBOURHOOD | {"BIRTH_DATE": born}, number
 
 
 def home(country: str, number: int, state: str | None = None) -> Person:

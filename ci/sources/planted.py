@@ -15,6 +15,7 @@ import duckdb
 import places
 from events import Event, EventLog, header, line
 from journey import Sizes, spread
+from rates import LAST_OF_LAPSED
 from stream import payment, placed
 
 FIRST_PLANTED_STREAM_ORDER = 90_000_000_001
@@ -22,8 +23,13 @@ ORPHAN_CUSTOMER = 990_001
 ORPHAN_PRODUCT = 99_900_001
 # A currency that the ECB once published and no longer does: valid, and without a rate.
 ENDED_CURRENCY = "LTL"
+# One that the landed files still have values of, while the stream's days have no rate that is young enough.
+LAPSED_CURRENCY = LAST_OF_LAPSED[0]
 # A store of each currency, and currencies that no real store has.
-STORES = {"USD": 306, "CHF": 315, "CAD": 317, "GBP": 318, "EUR": 319, "JPY": 321, "SEK": 322, ENDED_CURRENCY: 323}
+STORES = {
+    "USD": 306, "CHF": 315, "CAD": 317, "GBP": 318, "EUR": 319, "JPY": 321, "SEK": 322, ENDED_CURRENCY: 323,
+    LAPSED_CURRENCY: 324,
+}  # fmt: skip
 USUAL_CURRENCIES = ("USD", "EUR", "GBP", "USD", "CAD", "CHF", "USD", "JPY", "SEK")
 CHANNELS = ("store", "web", "app")
 

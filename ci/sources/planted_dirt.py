@@ -10,7 +10,7 @@ from copy import deepcopy
 from datetime import datetime, timedelta
 
 from events import ITEMS, ORDERS, Cents, Event, buckets, encode, event_id, unreadable
-from planted import ENDED_CURRENCY, ORPHAN_CUSTOMER, ORPHAN_PRODUCT, Planter, Story, is_last_day
+from planted import ENDED_CURRENCY, LAPSED_CURRENCY, ORPHAN_CUSTOMER, ORPHAN_PRODUCT, Planter, Story, is_last_day
 from stream import placed
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -189,6 +189,11 @@ def ended_currency(planter: Planter, at: datetime) -> None:
     planter.place(planter.order(at, currency=ENDED_CURRENCY))
 
 
+def lapsed_currency(planter: Planter, at: datetime) -> None:
+    """Its newest rate is 8 days old or more: accepted in Silver; Gold quarantines its lines (`rate_missing`)."""
+    planter.place(planter.order(at, currency=LAPSED_CURRENCY))
+
+
 def orphan_product(planter: Planter, at: datetime) -> None:
     """A product that PRODUCTS lacks: accepted; Gold shows the unknown member."""
     planter.publish(_with_line(placed(planter.order(at)), 0, product_id=str(ORPHAN_PRODUCT)))
@@ -275,6 +280,6 @@ STORIES: list[Story] = [
     clean, exact_duplicate, rekeyed_duplicate, out_of_order, paid_twice, paid_earlier_arrives_later, truncated, not_utf8,
     empty_payload, null_payload, not_an_object, prefix_alone, confluent_prefix, numbers_as_text, nulls_as_text,
     null_where_required, mixed_case_and_padding, unknown_fields, timestamp_notations, negative_quantity, net_disagrees,
-    three_decimals, month_13, missing_order_id, unknown_event_type, unknown_currency, ended_currency, orphan_product,
-    orphan_customer, header_unknown, line_repeated, line_conflict, no_lines,
+    three_decimals, month_13, missing_order_id, unknown_event_type, unknown_currency, ended_currency, lapsed_currency,
+    orphan_product, orphan_customer, header_unknown, line_repeated, line_conflict, no_lines,
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import places
-from planted import ORPHAN_CUSTOMER, ORPHAN_PRODUCT, STORES
+from planted import LAPSED_CURRENCY, ORPHAN_CUSTOMER, ORPHAN_PRODUCT, STORES
 
 FIRST_PLANTED_WAREHOUSE_ORDER = 80_000_000_001
 LAST_HOUR, OVERLAP = timedelta(minutes=35), timedelta(minutes=75)
@@ -73,9 +73,13 @@ def plant_orders(planted: PlantedOrders) -> None:
     """Plants every kind: dirt in history, and in each batch rows of its last two hours and rows published late."""
     _plant_dirt(planted, places.HISTORY, datetime(2017, 12, 20, 15, 30, 0, 123457))
     # Sold on the days of the planted rates: the first changes its rate when the missing one is published (see rates.py),
-    # the second keeps the first published one.
+    # the second keeps the first published one, the third's is 7 days old and counts for the last time.
     planted.order("rate_published_late", places.HISTORY, datetime(2017, 12, 28, 20), CURRENCY="CAD")
     planted.order("rate_revised", places.HISTORY, datetime(2017, 12, 29, 20), CURRENCY="GBP")
+    planted.order(
+        "rate_as_old_as_allowed", places.HISTORY, datetime(2017, 12, 29, 20), ORDERED_AT=datetime(2017, 12, 29, 16),
+        CURRENCY=LAPSED_CURRENCY, STORE_ID=STORES[LAPSED_CURRENCY],
+    )  # fmt: skip
     for batch in places.BATCHES:
         start, end = places.WINDOWS[batch]
         # Lands again in the next window by its lookback: a duplicate, or quarantined once more.

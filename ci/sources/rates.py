@@ -1,7 +1,8 @@
-"""The ECB's reference rates as it would have served them on each day: real bytes, two planted events.
+"""The ECB's reference rates as it would have served them on each day: real bytes, three planted events.
 
-One observation is revised on 2017-12-31, and one that was missing (`N/A`) is published on that day. Nothing newer
-than the batch's day is in a file. 2017-12-30, -31 and 2018-01-01 have no observation: weekend and holiday.
+One observation is revised on 2017-12-31, one that was missing (`N/A`) is published on that day, and one currency has
+no value after 2017-12-22 in any file, so that its last rate grows too old. Nothing newer than the batch's day is in a
+file. 2017-12-30, -31 and 2018-01-01 have no observation: weekend and holiday.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ REVISED_IN = "2017-12-31"
 REVISION = ("GBP", "2017-12-28", "0.89013")
 # The rate of a day on which real orders were placed: they convert at 2017-12-22's until it is published.
 MISSING_UNTIL_REVISED = ("CAD", "2017-12-27")
+# The last value of a currency. It counts for 7 days: a sale of 2017-12-29 still converts, one of 2017-12-30 does not.
+LAST_OF_LAPSED = ("HRK", "2017-12-22")
 SMALL_FROM = "2016-10-03"
 SMALL_CURRENCIES = ("USD", "JPY", "GBP", "SEK", "CHF", "HRK", "CAD", "LTL")
 
@@ -56,9 +59,19 @@ def real_rates(profile: str) -> Rates:
     return Rates(tuple(header[place] for place in kept), values)
 
 
+def lapsed_rates(rates: Rates) -> Rates:
+    """Returns the rates without the values of the lapsed currency after its last one."""
+    currency, last = LAST_OF_LAPSED
+    if rates.value(currency, last) == "N/A":
+        raise AssertionError(f"{currency} has no value on {last}, so another one is its last")
+    for day in [day for day in rates.values if day > last]:
+        rates = rates.with_value(currency, day, "N/A")
+    return rates
+
+
 def published_rates(profile: str) -> dict[str, Rates]:
     """Returns the rates that each batch serves."""
-    real = real_rates(profile)
+    real = lapsed_rates(real_rates(profile))
     revised = real.with_value(*REVISION)
     first = real.with_value(*MISSING_UNTIL_REVISED, "N/A")
     if real.value(*REVISION[:2]) in (REVISION[2], "N/A") or real.value(*MISSING_UNTIL_REVISED) == "N/A":
@@ -93,7 +106,7 @@ def rates_ledger(served: dict[str, Rates]) -> dict[str, dict[str, Counter]]:
         landed = {
             day for day in rates.values if (start - places.FX_LOOKBACK).date() <= date.fromisoformat(day) < end.date()
         }
-        if {REVISION[1], MISSING_UNTIL_REVISED[1]} - landed:
+        if {REVISION[1], MISSING_UNTIL_REVISED[1], LAST_OF_LAPSED[1]} - landed:
             raise AssertionError(f"{batch} does not land the planted observations")
         missing = sum(text == "N/A" for day in landed for text in rates.values[day])
         present = len(landed) * len(rates.currencies) - missing
