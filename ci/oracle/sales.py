@@ -115,27 +115,42 @@ def movements_of(step):
 def reversed_by(sold, returns, rules):
     """Returns (what the returns reverse of the sale's five measures, the return that dates the row or null).
 
-    "Returns of a line before its order's first cancellation apply in order ... If the running total of any measure exceeds the sale's,
-    the return row reverses exactly the sale's measures (all five), else the total listed"; "when everything is already reversed,
-    is excess"; dated by "the last return that still found something open".
+    "Returns of a line before its order's first cancellation apply in order (event_ts, position). What they reverse up to one of them
+    follows from the sum of what they list up to it"; "what a return applies is that less what was reversed before it"; dated by "the
+    last return that applied something".
     """
-    total, dated_by = (0,) * len(sold), None
+    listed, done, dated_by = (0,) * len(sold), (0,) * len(sold), None
     if rules.only_last_return_counts:
         returns = returns[-1:]
     for one in returns:
         if rules.partial_returns_ignored and one.measures != sold:
             continue
-        if total == sold and not rules.returns_uncapped:
-            break
-        if dated_by is None or not rules.return_dated_by_first:
-            dated_by = one
-        total = tuple(map(sum, zip(total, one.measures)))
+        listed = tuple(map(sum, zip(listed, one.measures)))
         if rules.float_sum:
             # The wrong sum: amounts as floats, cut to cents.
-            total = tuple(int(value / 100 * 100) for value in total)
-        if any(done > whole for done, whole in zip(total, sold)) and not rules.returns_uncapped:
-            total = sold
-    return total, dated_by
+            listed = tuple(int(value / 100 * 100) for value in listed)
+        before, done = done, open_part(listed, sold, rules)
+        if done != before and (dated_by is None or not rules.return_dated_by_first):
+            dated_by = one
+    return done, dated_by
+
+
+def open_part(listed, sold, rules):
+    """Returns how much of what is listed a sale can give back.
+
+    "Quantity, gross, discount and coupon are limited to the interval between 0 and the sale's; net is limited gross less limited
+    discount, again limited to the interval between 0 and the sale's net; the discount that is reversed is gross less net".
+    """
+    if rules.returns_uncapped:
+        return listed
+    quantity, gross, discount, _, coupon = map(limited, listed, sold)
+    net = limited(gross - discount, sold[3])
+    return quantity, gross, gross - net, net, coupon
+
+
+def limited(value, bound):
+    """Returns the value within the interval between 0 and the bound, which may be negative."""
+    return sorted((0, value, bound))[1]
 
 
 def reversals(step):

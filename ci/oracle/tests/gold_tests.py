@@ -79,18 +79,55 @@ def returns_in_parts_are_one_row_dated_by_the_last():
     assert (facts["1", 1, "sale"]["source"], facts["1", 1, "sale"]["order_status"]) == ("snowflake", "RETURNED")
 
 
-def a_return_over_what_is_open_reverses_the_sale_and_no_more():
+def a_return_over_what_is_open_in_one_measure_reverses_the_others_as_listed():
     world = World()
     world.order(1, "2017-12-20T12:00", [LINE])
     world.returned("2017-12-30", "1", "2017-12-30T10:00:00Z", {1: (7, 1, "5.00", "0.50", "0.00")})
-    # Only the quantity exceeds: all five measures are reversed all the same.
+    # Only the quantity exceeds: what is listed in money is reversed, and no more.
     world.returned("2017-12-30", "1", "2017-12-30T11:00:00Z", {1: (7, 2, "1.00", "0.00", "0.00")})
+    with world.oracle() as table:
+        row = _facts(table("gold_fact_sales"))["1", 1, "return"]
+    assert _measures(row) == (-2, -600, -50, -550, 0)
+    assert row["business_date"] == day("2017-12-30")
+    # All that is open: 4.00 of the gross and 0.50 of the discount, so 3.50 net. Net stays at 9.00 although 5.00 are discount.
+    world.returned("2017-12-31", "1", "2017-12-31T10:00:00Z", {1: (7, 0, "5.00", "5.00", "9.00")})
     # Nothing is open any more: excess, and it does not date the row.
     world.returned("2018-01-01", "1", "2018-01-01T11:00:00Z", {1: (7, 1, "1.00", "0.00", "0.00")})
     with world.oracle() as table:
         row = _facts(table("gold_fact_sales"))["1", 1, "return"]
     assert _measures(row) == (-2, -1000, -100, -900, -50)
-    assert row["business_date"] == day("2017-12-30")
+    assert row["business_date"] == day("2017-12-31")
+
+
+def a_discount_is_reversed_as_far_as_net_leaves_room():
+    world = World()
+    world.order(1, "2017-12-20T12:00", [LINE])
+    # 9.50 without a discount: at most 9.00 net are open, so the other 0.50 of the gross are discount.
+    world.returned("2017-12-30", "1", "2017-12-30T10:00:00Z", {1: (7, 1, "9.50", "0.00", "0.00")})
+    with world.oracle() as table:
+        assert _measures(_facts(table("gold_fact_sales"))["1", 1, "return"]) == (-1, -950, -50, -900, 0)
+
+
+def a_line_sold_below_zero_can_be_returned():
+    world = World()
+    # 5.00 less 6.00 is -1.00; the second line is below zero in gross too, so that no return can reverse it.
+    world.order(1, "2017-12-20T12:00", [(7, 1, "5.00", "6.00", "0.00"), (8, 1, "-2.00", "0.00", "0.00")])
+    world.returned(
+        "2017-12-30", "1", "2017-12-30T10:00:00Z", {1: (7, 1, "5.00", "5.00", "0.00"), 2: (8, 0, "2.00", "0.00", "0.00")}
+    )
+    with world.oracle() as table:
+        facts = _facts(table("gold_fact_sales"))
+    assert _measures(facts["1", 1, "return"]) == (-1, -500, -500, 0, 0)
+    assert ("1", 2, "return") not in facts
+    # Another 1.00 of discount: net goes down to -1.00, which is the sale's, and the gross beyond the sale is excess.
+    world.returned("2017-12-31", "1", "2017-12-31T10:00:00Z", {1: (7, 0, "2.00", "2.00", "0.00")})
+    world.event("2018-01-01", "CANCELLED", "1", "2018-01-01T12:00:00Z")
+    with world.oracle() as table:
+        facts = _facts(table("gold_fact_sales"))
+    assert set(facts) == {("1", 1, "sale"), ("1", 2, "sale"), ("1", 1, "return"), ("1", 2, "cancellation")}
+    assert _measures(facts["1", 1, "return"]) == (-1, -500, -600, 100, 0)
+    assert (facts["1", 1, "return"]["net_usd"], facts["1", 1, "return"]["business_date"]) == (10000, day("2017-12-31"))
+    assert _measures(facts["1", 2, "cancellation"]) == (-1, 200, 0, 200, 0)
 
 
 def a_return_of_an_unknown_line_waits():

@@ -52,7 +52,7 @@ moved_lines AS (
         AND i.order_id IN (SELECT order_id FROM known_orders)
 ),
 listed_returns AS (
-    -- Every returned line with what was sold, and the sum of the returns before it.
+    -- Every returned line with what was sold.
     SELECT
         m.order_id, m.line_number, l.product_id, m.event_id, m.occurred_at, m.source, m.is_late, m.place,
         m.quantity, m.gross_amount, m.discount_amount, m.net_amount, m.manufacturer_coupon_amount,
@@ -61,71 +61,71 @@ listed_returns AS (
         l.discount_amount AS sold_discount,
         l.net_amount AS sold_net,
         l.manufacturer_coupon_amount AS sold_coupon,
-        COALESCE(SUM(m.quantity) OVER earlier, 0) AS earlier_quantity,
-        COALESCE(SUM(m.gross_amount) OVER earlier, 0) AS earlier_gross,
-        COALESCE(SUM(m.discount_amount) OVER earlier, 0) AS earlier_discount,
-        COALESCE(SUM(m.net_amount) OVER earlier, 0) AS earlier_net,
-        COALESCE(SUM(m.manufacturer_coupon_amount) OVER earlier, 0) AS earlier_coupon,
-        COALESCE(m.place > c.place, FALSE) AS is_after_cancellation
+        c.place IS NULL OR m.place < c.place AS counts
     FROM movements m
     JOIN moved_lines l ON l.order_id = m.order_id AND l.line_number = m.line_number
     LEFT JOIN cancellations c ON c.order_id = m.order_id
     WHERE m.movement = 'return'
-    WINDOW earlier AS (
-        PARTITION BY m.order_id, m.line_number ORDER BY m.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+),
+summed_returns AS (
+    -- What was listed up to each return; what comes after the cancellation adds nothing.
+    SELECT
+        *,
+        COALESCE(SUM(CAST(quantity AS DECIMAL(19, 0))) FILTER (WHERE counts) OVER so_far, 0) AS listed_quantity,
+        COALESCE(SUM(gross_amount) FILTER (WHERE counts) OVER so_far, 0) AS listed_gross,
+        COALESCE(SUM(discount_amount) FILTER (WHERE counts) OVER so_far, 0) AS listed_discount,
+        COALESCE(SUM(manufacturer_coupon_amount) FILTER (WHERE counts) OVER so_far, 0) AS listed_coupon
+    FROM listed_returns
+    WINDOW so_far AS (
+        PARTITION BY order_id, line_number ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     )
 ),
-judged_returns AS (
-    -- Closed: nothing of the line is open any more. Exceeding: the return lists more than what is open in some measure.
+bounded_returns AS (
+    -- The same between 0 and what was sold, which may be negative.
     SELECT
         *,
-        is_after_cancellation
-            OR earlier_quantity > sold_quantity
-            OR earlier_gross > sold_gross
-            OR earlier_discount > sold_discount
-            OR earlier_net > sold_net
-            OR earlier_coupon > sold_coupon
-            OR (
-                earlier_quantity = sold_quantity
-                AND earlier_gross = sold_gross
-                AND earlier_discount = sold_discount
-                AND earlier_net = sold_net
-                AND earlier_coupon = sold_coupon
-            ) AS is_closed,
-        earlier_quantity + quantity > sold_quantity
-            OR earlier_gross + gross_amount > sold_gross
-            OR earlier_discount + discount_amount > sold_discount
-            OR earlier_net + net_amount > sold_net
-            OR earlier_coupon + manufacturer_coupon_amount > sold_coupon AS is_exceeding
-    FROM listed_returns
+        GREATEST(LEAST(listed_quantity, GREATEST(sold_quantity, 0)), LEAST(sold_quantity, 0)) AS reversed_quantity,
+        GREATEST(LEAST(listed_gross, GREATEST(sold_gross, 0)), LEAST(sold_gross, 0)) AS reversed_gross,
+        GREATEST(LEAST(listed_discount, GREATEST(sold_discount, 0)), LEAST(sold_discount, 0)) AS bounded_discount,
+        GREATEST(LEAST(listed_coupon, GREATEST(sold_coupon, 0)), LEAST(sold_coupon, 0)) AS reversed_coupon
+    FROM summed_returns
+),
+reversed_returns AS (
+    -- What the returns up to each reverse. Net has a bound of its own, and the discount is what lies between gross and net.
+    SELECT
+        *,
+        GREATEST(LEAST(reversed_gross - bounded_discount, GREATEST(sold_net, 0)), LEAST(sold_net, 0)) AS reversed_net
+    FROM bounded_returns
 ),
 applied_returns AS (
-    -- A return that exceeds reverses all that is open, in every measure.
+    -- What each return adds to those before it.
     SELECT
-        *,
-        CASE WHEN is_closed THEN 0 WHEN is_exceeding THEN sold_quantity - earlier_quantity ELSE quantity END AS returned_quantity,
-        CASE WHEN is_closed THEN 0 WHEN is_exceeding THEN sold_gross - earlier_gross ELSE gross_amount END AS returned_gross,
-        CASE WHEN is_closed THEN 0 WHEN is_exceeding THEN sold_discount - earlier_discount ELSE discount_amount END
-            AS returned_discount,
-        CASE WHEN is_closed THEN 0 WHEN is_exceeding THEN sold_net - earlier_net ELSE net_amount END AS returned_net,
-        CASE WHEN is_closed THEN 0 WHEN is_exceeding THEN sold_coupon - earlier_coupon ELSE manufacturer_coupon_amount END
-            AS returned_coupon
-    FROM judged_returns
+        order_id, line_number, product_id, event_id, occurred_at, source, is_late, place,
+        quantity, gross_amount, discount_amount, net_amount, manufacturer_coupon_amount,
+        CAST(reversed_quantity - COALESCE(LAG(reversed_quantity) OVER line, 0) AS BIGINT) AS applied_quantity,
+        CAST(reversed_gross - COALESCE(LAG(reversed_gross) OVER line, 0) AS DECIMAL(18, 2)) AS applied_gross,
+        CAST(
+            reversed_gross - reversed_net - COALESCE(LAG(reversed_gross - reversed_net) OVER line, 0) AS DECIMAL(18, 2)
+        ) AS applied_discount,
+        CAST(reversed_net - COALESCE(LAG(reversed_net) OVER line, 0) AS DECIMAL(18, 2)) AS applied_net,
+        CAST(reversed_coupon - COALESCE(LAG(reversed_coupon) OVER line, 0) AS DECIMAL(18, 2)) AS applied_coupon
+    FROM reversed_returns
+    WINDOW line AS (PARTITION BY order_id, line_number ORDER BY place)
 ),
 returned_lines AS (
-    -- Dated by the last return that still found something open.
+    -- Dated by the last return that found something open.
     SELECT
         order_id, line_number, product_id,
         LAST_VALUE(occurred_at ORDER BY place) AS occurred_at,
         LAST_VALUE(source ORDER BY place) AS source,
         LAST_VALUE(is_late ORDER BY place) AS is_late,
-        SUM(returned_quantity) AS quantity,
-        CAST(SUM(returned_gross) AS DECIMAL(18, 2)) AS gross_amount,
-        CAST(SUM(returned_discount) AS DECIMAL(18, 2)) AS discount_amount,
-        CAST(SUM(returned_net) AS DECIMAL(18, 2)) AS net_amount,
-        CAST(SUM(returned_coupon) AS DECIMAL(18, 2)) AS manufacturer_coupon_amount
+        SUM(applied_quantity) AS quantity,
+        CAST(SUM(applied_gross) AS DECIMAL(18, 2)) AS gross_amount,
+        CAST(SUM(applied_discount) AS DECIMAL(18, 2)) AS discount_amount,
+        CAST(SUM(applied_net) AS DECIMAL(18, 2)) AS net_amount,
+        CAST(SUM(applied_coupon) AS DECIMAL(18, 2)) AS manufacturer_coupon_amount
     FROM applied_returns
-    WHERE NOT is_closed
+    WHERE applied_quantity <> 0 OR applied_gross <> 0 OR applied_discount <> 0 OR applied_net <> 0 OR applied_coupon <> 0
     GROUP BY order_id, line_number, product_id
 ),
 open_lines AS (
@@ -165,14 +165,18 @@ entries AS (
     FROM open_lines
     WHERE quantity <> 0 OR gross_amount <> 0 OR discount_amount <> 0 OR net_amount <> 0 OR manufacturer_coupon_amount <> 0
     UNION ALL
-    -- The part of a return that found nothing open, with the sign of a return.
+    -- What a return lists beyond what is open, with the sign of a return.
     SELECT
         order_id, line_number, 'return', occurred_at, source, is_late, product_id,
-        returned_quantity - quantity, returned_gross - gross_amount, returned_discount - discount_amount,
-        returned_net - net_amount, returned_coupon - manufacturer_coupon_amount,
+        applied_quantity - quantity, applied_gross - gross_amount, applied_discount - discount_amount,
+        applied_net - net_amount, applied_coupon - manufacturer_coupon_amount,
         NULL, NULL, 'return_exceeds_open', event_id
     FROM applied_returns
-    WHERE is_closed OR is_exceeding
+    WHERE applied_quantity <> quantity
+        OR applied_gross <> gross_amount
+        OR applied_discount <> discount_amount
+        OR applied_net <> net_amount
+        OR applied_coupon <> manufacturer_coupon_amount
 )
 -- What stands on the left of a join is held in memory: products and orders, not the lines.
 SELECT
