@@ -12,6 +12,8 @@ from oracle.workbench import Stage
 RATE_ONE = 10**10
 # Amounts have 2 digits, rates 10, net_usd 4: a product has 12 and loses 8.
 SCALE = 10**8
+# Where the last digit of decimal(18,4) ends.
+DOLLARS_END = 10**18
 
 
 def sale_orders(step):
@@ -46,28 +48,29 @@ def valid(dimension, rules):
 def sales(step):
     """Every sale row: "`sale` from PLACED (or the warehouse line)", "Lines with quantity 0 are ordinary rows".
 
-    "is_late of a sale = the item's is_late or the order's is_late for warehouse". Lines without a rate are not facts.
+    "is_late of a sale = the item's is_late or the order's is_late for warehouse". Lines without a rate are not facts, nor are lines
+    "whose dollars decimal(18,4) cannot hold, with all their movements"; a reversal is never larger than its sale.
     """
     rules = step.rules
     step.create(
-        "SELECT i.order_id, i.line_number, o.business_date, o.ordered_at AS occurred_at, o.customer_key, "
+        "SELECT * FROM (SELECT i.order_id, i.line_number, o.business_date, o.ordered_at AS occurred_at, o.customer_key, "
         f"COALESCE(p.product_key, '{unknown_key('product')}') AS product_key, o.store_id, o.channel, o.currency, "
         f"{', '.join(f'i.{name}' for name in MEASURES)}, o.usd_rate, o.rate_date, "
         f"{net_usd_sql(rules)} AS net_usd, o.status AS order_status, i.source, "
         "i.is_late OR (i.source = 'snowflake' AND o.is_late) AS is_late "
         f"FROM {step['silver_order_items']} i JOIN {step['sale_orders']} o USING (order_id) "
         f"{'INNER' if rules.orphan_products_dropped else 'LEFT'} JOIN {step['gold_dim_products']} p "
-        f"ON p.product_id = i.product_id AND {valid('p', rules)} WHERE o.usd_rate IS NOT NULL"
+        f"ON p.product_id = i.product_id AND {valid('p', rules)} WHERE o.usd_rate IS NOT NULL) WHERE abs(net_usd) < {DOLLARS_END}"
     )
 
 
 def net_usd_sql(rules):
-    """The definition: "Rounding: half away from zero, once per line, where a rate is applied"."""
+    """The definition: "Rounding: half away from zero, once per line, where a rate is applied"; null where 64 bits are too few."""
     if rules.float_money:
         product = "(i.net_amount::DOUBLE / 100) * (o.usd_rate::DOUBLE / 1e10)"
-        return f"CAST(replace(printf('%.4f', {product}), '.', '') AS BIGINT)"
+        return f"TRY_CAST(replace(printf('%.4f', {product}), '.', '') AS BIGINT)"
     macro = "divided_half_even" if rules.half_even else "divided"
-    return f"CAST({macro}(i.net_amount::HUGEINT * o.usd_rate, {SCALE}) AS BIGINT)"
+    return f"TRY_CAST({macro}(i.net_amount::HUGEINT * o.usd_rate, {SCALE}) AS BIGINT)"
 
 
 def net_usd(net_amount, usd_rate, rules):

@@ -62,8 +62,8 @@ def products_repaired(step):
 
 
 def cents(column):
-    """Returns SQL for a decimal amount as an integer of cents; DECIMAL times an integer is exact in DuckDB."""
-    return f"CAST(CAST({column} AS DECIMAL(18,2)) * 100 AS BIGINT) AS {column.lower()}"
+    """Returns SQL for a decimal amount as an integer of cents; DECIMAL times an integer is exact in DuckDB, if it is wide enough."""
+    return f"CAST(CAST({column} AS DECIMAL(38,2)) * 100 AS BIGINT) AS {column.lower()}"
 
 
 def current(repaired, key):

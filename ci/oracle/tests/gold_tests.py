@@ -66,6 +66,19 @@ def a_weekend_sale_has_fridays_rate_and_a_missing_rate_is_no_fact():
     assert (dollars["usd_rate"], dollars["rate_date"], dollars["net_usd"]) == (10**10, day("2017-12-31"), 90000)
 
 
+def a_line_whose_dollars_do_not_fit_is_no_fact_nor_is_what_reverses_it():
+    world = World()
+    # decimal(18,4) ends below 100000000000000; the third line is beyond 64 bits of its last digit.
+    lines = [(7, 2, "100000000000000.00", "0.00", "0.00"), (8, 2, "9.00", "0.00", "0.00"), (9, 1, "9999999999999999.99", "0.00", "0.00")]
+    world.order(1, "2017-12-20T12:00", [*lines, (7, 1, "99999999999999.99", "0.00", "0.00")])
+    world.returned("2017-12-30", "1", "2017-12-30T10:00:00Z", {1: (7, 1, "1.00", "0.00", "0.00")})
+    world.event("2017-12-30", "CANCELLED", "1", "2017-12-30T12:00:00Z")
+    with world.oracle() as table:
+        facts = _facts(table("gold_fact_sales"))
+    assert set(facts) == {("1", number, movement) for number in (2, 4) for movement in ("sale", "cancellation")}
+    assert facts["1", 4, "cancellation"]["net_usd"] == -(10**18 - 100)
+
+
 def returns_in_parts_are_one_row_dated_by_the_last():
     world = World()
     world.order(1, "2017-12-20T12:00", [LINE])

@@ -8,19 +8,19 @@ known_lines AS (
     WHERE order_id IN (SELECT order_id FROM silver_order_movements)
         AND order_id IN (SELECT order_id FROM known_orders)
 ),
-rateless_orders AS (
-    SELECT DISTINCT order_id FROM quarantine_fact_sales WHERE movement = 'sale'
+refused_sales AS (
+    SELECT order_id, line_number FROM quarantine_fact_sales WHERE movement = 'sale'
 ),
 listed_returns AS (
     -- `is_refused`: all that the return lists stands in quarantine.
     SELECT
         m.order_id, m.line_number,
         k.order_id IS NOT NULL AS is_known,
-        n.order_id IS NOT NULL AS is_rateless,
+        n.order_id IS NOT NULL AS is_without_sale,
         q.order_id IS NOT NULL AS is_refused
     FROM silver_order_movements m
     LEFT JOIN known_lines k ON k.order_id = m.order_id AND k.line_number = m.line_number
-    LEFT JOIN rateless_orders n ON n.order_id = m.order_id
+    LEFT JOIN refused_sales n ON n.order_id = m.order_id AND n.line_number = m.line_number
     LEFT JOIN quarantine_fact_sales q
         ON q.order_id = m.order_id
         AND q.line_number = m.line_number
@@ -43,9 +43,14 @@ cancellations AS (
     WHERE movement = 'cancellation'
 ),
 cancelled_orders AS (
-    SELECT DISTINCT order_id, FALSE AS is_refused FROM gold_fact_sales WHERE movement = 'cancellation'
-    UNION ALL
-    SELECT DISTINCT order_id, TRUE FROM quarantine_fact_sales WHERE movement = 'cancellation'
+    -- `is_refused`: no line of the order is cancelled in the facts.
+    SELECT order_id, MIN(refused) > 0 AS is_refused
+    FROM (
+        SELECT order_id, 0 AS refused FROM gold_fact_sales WHERE movement = 'cancellation'
+        UNION ALL
+        SELECT order_id, 1 FROM quarantine_fact_sales WHERE movement = 'cancellation'
+    )
+    GROUP BY order_id
 )
 SELECT 'silver_order_items' AS input, 'accepted' AS bucket, COUNT(*) AS rows
 FROM gold_fact_sales
@@ -67,7 +72,7 @@ WHERE NOT m.is_refused
 UNION ALL
 SELECT 'silver_order_movements', 'quarantined', COUNT(*)
 FROM listed_returns
-WHERE is_known AND (is_rateless OR is_refused)
+WHERE is_known AND (is_without_sale OR is_refused)
 UNION ALL
 -- Returns of unknown sales wait in Silver.
 SELECT 'silver_order_movements', 'filtered', COUNT(*)

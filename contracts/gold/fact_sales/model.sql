@@ -100,7 +100,7 @@ reversed_returns AS (
 applied_returns AS (
     -- What each return adds to those before it.
     SELECT
-        order_id, line_number, product_id, event_id, occurred_at, source, is_late, place,
+        order_id, line_number, product_id, event_id, occurred_at, source, is_late, place, sold_net,
         quantity, gross_amount, discount_amount, net_amount, manufacturer_coupon_amount,
         CAST(reversed_quantity - COALESCE(LAG(reversed_quantity) OVER line, 0) AS BIGINT) AS applied_quantity,
         CAST(reversed_gross - COALESCE(LAG(reversed_gross) OVER line, 0) AS DECIMAL(18, 2)) AS applied_gross,
@@ -115,7 +115,7 @@ applied_returns AS (
 returned_lines AS (
     -- Dated by the last return that found something open.
     SELECT
-        order_id, line_number, product_id,
+        order_id, line_number, product_id, sold_net,
         LAST_VALUE(occurred_at ORDER BY place) AS occurred_at,
         LAST_VALUE(source ORDER BY place) AS source,
         LAST_VALUE(is_late ORDER BY place) AS is_late,
@@ -126,7 +126,7 @@ returned_lines AS (
         CAST(SUM(applied_coupon) AS DECIMAL(18, 2)) AS manufacturer_coupon_amount
     FROM applied_returns
     WHERE applied_quantity <> 0 OR applied_gross <> 0 OR applied_discount <> 0 OR applied_net <> 0 OR applied_coupon <> 0
-    GROUP BY order_id, line_number, product_id
+    GROUP BY order_id, line_number, product_id, sold_net
 ),
 open_lines AS (
     -- What the returns left of every line of a cancelled order.
@@ -144,18 +144,18 @@ open_lines AS (
     LEFT JOIN returned_lines r ON r.order_id = l.order_id AND r.line_number = l.line_number
 ),
 entries AS (
-    -- `sold_net` and `returned_net` stand where the dollars are what is left of them.
+    -- `sold_net` says whether the line is a fact at all; `returned_net` stands where the dollars are what is left.
     SELECT
         order_id, line_number, 'sale' AS movement, CAST(NULL AS TIMESTAMP) AS moved_at, source, is_late, product_id,
         quantity, gross_amount, discount_amount, net_amount, manufacturer_coupon_amount,
-        CAST(NULL AS DECIMAL(18, 2)) AS sold_net, CAST(NULL AS DECIMAL(18, 2)) AS returned_net,
+        net_amount AS sold_net, CAST(NULL AS DECIMAL(18, 2)) AS returned_net,
         CAST(NULL AS VARCHAR) AS rule, CAST(NULL AS VARCHAR) AS event_id
     FROM silver_order_items
     UNION ALL
     SELECT
         order_id, line_number, 'return', occurred_at, source, is_late, product_id,
         -quantity, -gross_amount, -discount_amount, -net_amount, -manufacturer_coupon_amount,
-        NULL, NULL, NULL, NULL
+        sold_net, NULL, NULL, NULL
     FROM returned_lines
     UNION ALL
     SELECT
@@ -170,46 +170,74 @@ entries AS (
         order_id, line_number, 'return', occurred_at, source, is_late, product_id,
         applied_quantity - quantity, applied_gross - gross_amount, applied_discount - discount_amount,
         applied_net - net_amount, applied_coupon - manufacturer_coupon_amount,
-        NULL, NULL, 'return_exceeds_open', event_id
+        sold_net, NULL, 'return_exceeds_open', event_id
     FROM applied_returns
     WHERE applied_quantity <> quantity
         OR applied_gross <> gross_amount
         OR applied_discount <> discount_amount
         OR applied_net <> net_amount
         OR applied_coupon <> manufacturer_coupon_amount
+),
+priced_entries AS (
+    -- Dollars are null where DECIMAL(18, 4) does not hold them.
+    SELECT
+        e.*,
+        o.ordered_at, o.business_date AS sold_on, o.customer_key, o.store_id, o.channel, o.currency, o.usd_rate, o.rate_date,
+        o.status, o.is_late_in_warehouse,
+        TRY_CAST(ROUND(e.sold_net * o.usd_rate, 4) AS DECIMAL(18, 4)) AS sold_usd,
+        TRY_CAST(
+            CASE
+                WHEN e.movement = 'cancellation' THEN ROUND(e.returned_net * o.usd_rate, 4) - ROUND(e.sold_net * o.usd_rate, 4)
+                ELSE ROUND(e.net_amount * o.usd_rate, 4)
+            END AS DECIMAL(18, 4)
+        ) AS net_usd
+    FROM orders o
+    JOIN entries e ON e.order_id = o.order_id
+),
+judged_entries AS (
+    -- A reversal is no fact without its sale.
+    SELECT
+        *,
+        usd_rate IS NOT NULL AND (sold_usd IS NULL OR net_usd IS NULL) AS is_out_of_range
+    FROM priced_entries
 )
 -- What stands on the left of a join is held in memory: products and orders, not the lines.
 SELECT
     e.order_id,
     e.line_number,
     e.movement,
-    COALESCE(business_date(e.moved_at), o.business_date) AS business_date,
-    COALESCE(e.moved_at, o.ordered_at) AS occurred_at,
-    o.customer_key,
+    COALESCE(business_date(e.moved_at), e.sold_on) AS business_date,
+    COALESCE(e.moved_at, e.ordered_at) AS occurred_at,
+    e.customer_key,
     COALESCE(p.product_key, SUBSTR(sha256_hex('product|unknown|1900-01-01'), 1, 32)) AS product_key,
-    o.store_id,
-    o.channel,
-    o.currency,
+    e.store_id,
+    e.channel,
+    e.currency,
     e.quantity,
     e.gross_amount,
     e.discount_amount,
     e.net_amount,
-    o.usd_rate,
-    o.rate_date,
-    CASE
-        WHEN e.movement = 'cancellation' THEN ROUND(e.returned_net * o.usd_rate, 4) - ROUND(e.sold_net * o.usd_rate, 4)
-        ELSE ROUND(e.net_amount * o.usd_rate, 4)
-    END AS net_usd,
+    e.usd_rate,
+    e.rate_date,
+    CASE WHEN NOT e.is_out_of_range THEN e.net_usd END AS net_usd,
     e.manufacturer_coupon_amount,
-    o.status AS order_status,
+    e.status AS order_status,
     e.source,
-    CASE WHEN e.movement = 'sale' THEN e.is_late OR o.is_late_in_warehouse ELSE e.is_late END AS is_late,
-    NULLIF(CONCAT_WS(',', e.rule, CASE WHEN o.usd_rate IS NULL THEN 'rate_missing' END), '') AS _rules,
+    CASE WHEN e.movement = 'sale' THEN e.is_late OR e.is_late_in_warehouse ELSE e.is_late END AS is_late,
+    NULLIF(
+        CONCAT_WS(
+            ',',
+            e.rule,
+            CASE WHEN e.usd_rate IS NULL THEN 'rate_missing' END,
+            CASE WHEN e.is_out_of_range THEN 'net_usd_out_of_range' END
+        ),
+        ''
+    ) AS _rules,
     CASE WHEN e.movement = 'sale' THEN 'silver_order_items' ELSE 'silver_order_movements' END AS _input_table,
     e.event_id AS _position,
     e.line_number AS _line
 FROM gold_dim_products p
-RIGHT JOIN (orders o JOIN entries e ON e.order_id = o.order_id)
+RIGHT JOIN judged_entries e
     ON p.product_id = e.product_id
-    AND p.valid_from <= o.business_date
-    AND (p.valid_to IS NULL OR o.business_date < p.valid_to)
+    AND p.valid_from <= e.sold_on
+    AND (p.valid_to IS NULL OR e.sold_on < p.valid_to)
