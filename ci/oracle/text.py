@@ -50,8 +50,8 @@ def email_domain_class(email):
 
 
 def name_masked(name):
-    """The definition: "first_name_masked, last_name_masked (initial + '.')"."""
-    return None if name is None else name[0] + "."
+    """The definition: "first_name_masked, last_name_masked (initial + '.')", the initial as in "name as initials"."""
+    return None if name is None else initial(name)
 
 
 def email_masked(email):
@@ -71,10 +71,14 @@ def redacted(value):
 
 def birth_decade(birth_date):
     """The definition: "birth_date_masked (`1980s`)", "birth_decade string `1980s`, null -> null"."""
-    return None if birth_date is None else f"{birth_date.year // 10 * 10}s"
+    return None if birth_date is None else f"{birth_date.year // 10 * 10:04d}s"
 
 
 def name_initials(first_name, last_name):
     """The definition: "name_initials `F.L.` upper"; a name that is missing leaves its letter out, and without any name it is null."""
-    letters = [name[0].upper() + "." for name in (first_name, last_name) if name]
-    return "".join(letters) or None
+    return "".join(initial(name) for name in (first_name, last_name) if name) or None
+
+
+def initial(name):
+    """The definition: "name as initials": one letter, the first of the name in upper case (`ß` in upper case has two)."""
+    return name.upper()[0] + "."

@@ -54,6 +54,15 @@ def customers_are_repaired_and_have_twins():
     assert (row["country"], row["birth_date_masked"], row["income_band"]) == ("US", "1980s", "250K+")
 
 
+def masks_keep_their_form_at_the_edges():
+    world = World()
+    _customer(world, "history", "2017-01-02T00:00", first_name="ada", last_name="ßeta", birth_date=day("0001-01-01"))
+    with world.oracle() as table:
+        (row,) = table("silver_customers")
+        assert (row["first_name_masked"], row["last_name_masked"], row["birth_date_masked"]) == ("A.", "S.", "0000s")
+        assert [one["name_initials"] for one in table("gold_dim_customers") if one["customer_id"] == row["customer_id"]] == ["A.S."]
+
+
 def every_group_of_an_order_takes_its_own_newest_event():
     world = World()
     world.event("2017-12-30", "SHIPPED", "o1", "2017-12-30T12:00:00Z")

@@ -92,7 +92,8 @@ pub fn hex_of(bytes: &[u8]) -> String {
 pub fn partial(method: Method, text: &str) -> Option<String> {
     Some(match method {
         Method::Redact => "[redacted]".to_owned(),
-        Method::Initial => format!("{}.", text.chars().next().map(|c| c.to_uppercase().to_string()).unwrap_or_default()),
+        // One character also where the upper case of one letter has two, as that of `ß`.
+        Method::Initial => format!("{}.", text.to_uppercase().chars().next().map(String::from).unwrap_or_default()),
         Method::Email => match (text.chars().next(), text.rsplit_once('@')) {
             (Some(first), Some((_, domain))) => format!("{first}***@{domain}"),
             _ => "***".to_owned(),
@@ -100,7 +101,7 @@ pub fn partial(method: Method, text: &str) -> Option<String> {
         Method::Phone => format!("***{}", last2(text)),
         Method::Last2 => last2(text),
         Method::Decade => match text.get(..4).and_then(|year| year.parse::<i32>().ok()) {
-            Some(year) => format!("{}s", year - year.rem_euclid(10)),
+            Some(year) => format!("{:04}s", year - year.rem_euclid(10)),
             None => "[redacted]".to_owned(),
         },
         Method::Token | Method::DomainClass => return None,
@@ -121,7 +122,10 @@ mod tests {
         assert_eq!(partial(Method::Email, "ada@example.com").as_deref(), Some("a***@example.com"));
         assert_eq!(partial(Method::Phone, "+15550101234").as_deref(), Some("***34"));
         assert_eq!(partial(Method::Initial, "ada").as_deref(), Some("A."));
+        assert_eq!(partial(Method::Initial, "ßeta").as_deref(), Some("S."));
+        assert_eq!(partial(Method::Initial, "").as_deref(), Some("."));
         assert_eq!(partial(Method::Decade, "1987-03-01").as_deref(), Some("1980s"));
+        assert_eq!(partial(Method::Decade, "0001-01-01").as_deref(), Some("0000s"));
         assert_eq!(partial(Method::Token, "x"), None);
     }
 
