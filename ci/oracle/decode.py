@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Context, Decimal
 
 from oracle.text import cleaned
-from oracle.vocabulary import CURRENCIES, EVENT_TYPES
+from oracle.vocabulary import CALENDAR_END, CALENDAR_START, CURRENCIES, EVENT_TYPES
 
 EPOCH = datetime(1970, 1, 1)
 MEASURES = ("quantity", "gross_amount", "discount_amount", "net_amount", "manufacturer_coupon_amount")
@@ -104,8 +104,8 @@ def refuse(constant):
 def event(value, rules):
     """Returns the event of a record's value; raises when it is undecodable or breaks an event rule.
 
-    "event_id, order_id, event_ts, event_type required and valid; event_type one of the six". What its body breaks does not
-    raise: tables that do not use this type filter the event "without looking at their other rules".
+    "event_id, order_id, event_ts, event_type required and valid; event_type one of the six"; an event_ts that the calendar does not
+    hold is invalid. What its body breaks does not raise: tables that do not use this type filter the event "without looking at their other rules".
     """
     fields = payload(value, rules)
     event_type = required(text(fields.get("event_type"), rules)).upper()
@@ -117,6 +117,8 @@ def event(value, rules):
         "order_id": required(text(fields.get("order_id"), rules)),
         "event_ts": required(instant(fields.get("event_ts"), rules)),
     }
+    if not micros(CALENDAR_START) <= known["event_ts"] < micros(CALENDAR_END):
+        raise Broken("event_ts")
     try:
         return Event(**known, **body(fields, event_type, rules))
     except Broken as error:

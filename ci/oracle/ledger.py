@@ -8,7 +8,7 @@ from collections import Counter
 
 from oracle import fx
 from oracle.rules import DEFINED
-from oracle.silver import AMOUNT_COLUMNS
+from oracle.silver import AMOUNT_COLUMNS, in_calendar
 from oracle.sources import KEYS, landings
 from oracle.stream import header_or_payment
 from oracle.vocabulary import CURRENCIES, STATUS_RANK
@@ -20,13 +20,13 @@ EVENT_TYPES = {
     "silver_order_items": frozenset(("PLACED",)),
     "silver_order_movements": frozenset(("RETURNED", "CANCELLED")),
 }
-# What makes a row of the warehouse broken: "ORDERS: currency in list", "ORDER_ITEMS: quantity >= 0, net = gross - discount",
-# "PRODUCTS ... list_price >= 0".
+# What makes a row of the warehouse broken: "ORDERS: currency in list", an ORDERED_AT that the calendar does not hold,
+# "ORDER_ITEMS: quantity >= 0, net = gross - discount", "PRODUCTS ... list_price >= 0".
 LISTED = ", ".join(f"'{code}'" for code in sorted(CURRENCIES))
 WHOLE = {
     "CUSTOMERS": "true",
     "PRODUCTS": "LIST_PRICE >= 0",
-    "ORDERS": f"COALESCE(upper(cleaned(CURRENCY)) IN ({LISTED}), false)",
+    "ORDERS": f"COALESCE(upper(cleaned(CURRENCY)) IN ({LISTED}), false) AND {in_calendar('ORDERED_AT')}",
     "ORDER_ITEMS": f"QUANTITY >= 0 AND {AMOUNT_COLUMNS[2]} = {AMOUNT_COLUMNS[0]} - {AMOUNT_COLUMNS[1]}",
 }
 TABLES = {

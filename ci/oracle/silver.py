@@ -4,7 +4,7 @@ import pyarrow
 
 from oracle import text
 from oracle.decode import MEASURES
-from oracle.vocabulary import CURRENCIES, LATE_AFTER, STATUS_RANK
+from oracle.vocabulary import CALENDAR_END, CALENDAR_START, CURRENCIES, LATE_AFTER, STATUS_RANK
 from oracle.workbench import Stage
 
 INSTANT = pyarrow.timestamp("us")
@@ -96,13 +96,21 @@ def history(repaired, key):
     return Stage(build, (repaired,))
 
 
+def in_calendar(column):
+    """Returns SQL for "accepted are instants t with 1999-01-02T00:00:00Z <= t < 2036-01-01T00:00:00Z"."""
+    return f"({column} IS NULL OR {column} >= TIMESTAMP '{CALENDAR_START}' AND {column} < TIMESTAMP '{CALENDAR_END}')"
+
+
 def warehouse_orders(step):
-    """The warehouse's view of each order: "status as given", "currency in list else quarantined".
+    """The warehouse's view of each order: "status as given", "currency in list else quarantined", so is an ORDERED_AT that the
+    calendar does not hold.
 
     "is_late ... warehouse rows: ORDERED_AT for orders": the window that first saw the winning row decides.
     """
     listed = ", ".join(f"'{code}'" for code in sorted(CURRENCIES))
-    allowed = "" if step.rules.unknown_currency_accepted else f"WHERE currency IN ({listed})"
+    allowed = f"WHERE {in_calendar('ordered_at')}"
+    if not step.rules.unknown_currency_accepted:
+        allowed += f" AND currency IN ({listed})"
     starts = " ".join(f"WHEN {index} THEN TIMESTAMP '{window.start}'" for index, window in enumerate(step.windows))
     delay = 0 if step.rules.late_measured_by_any_delay else int(LATE_AFTER.total_seconds())
     order = "seen_in DESC, updated_at DESC" if step.rules.late_event_wins else "updated_at DESC, seen_in DESC"

@@ -39,6 +39,10 @@ RATE_AGE_DAYS_MAX = 7
 LATE_WINDOW = timedelta(days=7)
 LATE_AFTER = timedelta(hours=24)
 
+# "accepted are instants t with 1999-01-02T00:00:00Z <= t < 2036-01-01T00:00:00Z": gold_dim_date, "1999-01-01 to 2035-12-31", holds
+# their business dates.
+CALENDAR_START, CALENDAR_END = datetime(1999, 1, 2), datetime(2036, 1, 1)
+
 # "Null tokens (case-insensitive, after trim)".
 NULL_TOKENS = ("", "null", "n/a", "none", "nan")
 

@@ -86,6 +86,14 @@ def instants_are_rfc_3339_in_any_offset():
         assert _broken(json.dumps(PLACED | {"event_ts": written}).encode()) == "event_ts", written
 
 
+def events_outside_the_calendar_are_broken():
+    for written in ("1999-01-02T00:00:00Z", "2035-12-31T23:59:59.999999Z", "2036-01-01T00:30:00+01:00"):
+        assert _event(event_ts=written).event_ts, written
+    for written in ("1999-01-01T23:59:59.999999Z", "2036-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T00:00:00Z"):
+        for event_type in ("PLACED", "SHIPPED", "CANCELLED"):
+            assert _broken(json.dumps(PLACED | {"event_ts": written, "event_type": event_type}).encode()) == "event_ts", written
+
+
 def phones_become_e164_or_null():
     for written in ("(513) 555-0123", "513.555.0123", "513-555-0123", "5135550123", "+1 513 555 0123", "1-513-555-0123"):
         assert text.phone_number(written) == "+15135550123", written

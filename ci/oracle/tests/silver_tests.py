@@ -1,7 +1,11 @@
 """Windows, histories, orders and rates, worked out by hand."""
 
+import tempfile
+from pathlib import Path
+
+from oracle import ledger, pipeline
 from oracle.rules import Rules
-from oracle.tests.world import FRIDAY, RATES, World, at, day
+from oracle.tests.world import FRIDAY, RATES, TOKEN_KEY, World, at, day
 
 
 def _customer(world, batch, updated_at, **values):
@@ -52,6 +56,20 @@ def customers_are_repaired_and_have_twins():
     assert (row["phone"], row["phone_masked"]) == ("+15135550123", "***23")
     assert (row["ssn_masked"], row["credit_card_masked"], row["address_masked"]) == ("[redacted]", None, None)
     assert (row["country"], row["birth_date_masked"], row["income_band"]) == ("US", "1980s", "250K+")
+
+
+def orders_outside_the_calendar_are_broken():
+    world = World()
+    for number, ordered_at in enumerate(("1999-01-01T23:59:59", "1999-01-02T00:00", "2035-12-31T23:59:59", "2036-01-01T00:00"), 1):
+        world.order(number, ordered_at, [(7, 1, "1.00", "0.00", "0.00")])
+    with world.oracle() as table:
+        assert [row["order_id"] for row in table("silver_orders")] == ["2", "3"]
+        dates = {row["date"] for row in table("gold_dim_date")}
+        assert {row["business_date"] for row in table("gold_fact_sales")} == {min(dates), max(dates)}
+    with tempfile.TemporaryDirectory() as folder:
+        world.write(Path(folder))
+        counted = ledger.counted(pipeline.workbench(folder, TOKEN_KEY))
+    assert dict(+counted["history", "silver_orders", "bronze_snowflake_orders"]) == {"accepted": 2, "quarantined": 2}
 
 
 def masks_keep_their_form_at_the_edges():

@@ -158,17 +158,7 @@ fn source(text: &str, column: &Column, route: &Route, fields: Fields<'_>) -> Res
 
 /// Reads a constant as the column's type, by the rules of fields.
 fn constant(text: &str, column: &Column) -> Result<Cell<'static>, String> {
-    let field = lake_core::contract::Field {
-        name: column.name.clone(),
-        from: String::new(),
-        kind: column.kind,
-        when: Vec::new(),
-        required: false,
-        required_when: Vec::new(),
-        standards: Vec::new(),
-        allowed: Vec::new(),
-        on_invalid: lake_core::contract::field::OnInvalid::Reject,
-    };
+    let field = lake_core::contract::Field::plain(&column.name, "", column.kind);
     let plan = FieldPlan::new(&field, &Kinds::default(), &NullTokens::new(&[]), &mut Rules::default());
     let value: Value<'static> = Value::Text(text.to_owned().into());
     plan.read(value).map_err(|_| format!("`={text}` is no {} for column `{}`", column.kind, column.name))

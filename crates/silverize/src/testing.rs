@@ -297,17 +297,8 @@ pub(crate) fn contracts() -> ContractSet {
 /// Fields by name and type; a name that ends with `!` is required.
 pub(crate) fn fields(list: &[(&str, &str)]) -> Vec<FieldPlan> {
     let plan = |(name, kind): &(&str, &str)| {
-        let field = Field {
-            name: name.trim_end_matches('!').to_owned(),
-            from: "/x".into(),
-            kind: kind.parse().unwrap(),
-            when: Vec::new(),
-            required: name.ends_with('!'),
-            required_when: Vec::new(),
-            standards: Vec::new(),
-            allowed: Vec::new(),
-            on_invalid: lake_core::contract::field::OnInvalid::Reject,
-        };
+        let plain = Field::plain(name.trim_end_matches('!'), "/x", kind.parse().unwrap());
+        let field = Field { required: name.ends_with('!'), ..plain };
         FieldPlan::new(&field, &Kinds::default(), &NullTokens::new(&[]), &mut Rules::default())
     };
     list.iter().map(plan).collect()
@@ -375,7 +366,7 @@ pub(crate) fn bronze_fx(rows: &[(&str, &str, &str)]) -> RecordBatch {
 }
 
 /// Meta columns of rows at some positions.
-fn meta(positions: Vec<String>) -> Vec<(&'static str, ArrayRef)> {
+pub(crate) fn meta(positions: Vec<String>) -> Vec<(&'static str, ArrayRef)> {
     let rows = positions.len();
     vec![
         ("_position", Arc::new(StringArray::from(positions)) as ArrayRef),

@@ -1,6 +1,7 @@
 //! How a value of a source becomes a typed one: pointer or column, type, nulls, standardisers.
 
 use super::ColumnType;
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 /// One field of a record, a line or a columnar input.
@@ -37,6 +38,8 @@ pub struct Field {
     /// All values that are allowed after standardising; empty means any.
     #[serde(default)]
     pub allowed: Vec<String>,
+    /// The instants that are allowed; others are as those that cannot be read.
+    pub within: Option<Instants>,
     /// What a value that cannot be read, or is not allowed, does. `null` comes before `required`: a required field that
     /// became null breaks the row.
     #[serde(default)]
@@ -44,6 +47,23 @@ pub struct Field {
 }
 
 impl Field {
+    /// A field of a type that allows every value of it.
+    #[must_use]
+    pub fn plain(name: &str, from: &str, kind: ColumnType) -> Self {
+        Self {
+            name: name.to_owned(),
+            from: from.to_owned(),
+            kind,
+            when: Vec::new(),
+            required: false,
+            required_when: Vec::new(),
+            standards: Vec::new(),
+            allowed: Vec::new(),
+            within: None,
+            on_invalid: OnInvalid::default(),
+        }
+    }
+
     /// Rule that a missing value breaks, as quarantine reports it.
     #[must_use]
     pub fn missing_rule(&self) -> String {
@@ -61,6 +81,16 @@ impl Field {
     pub fn envelope(&self) -> bool {
         self.when.is_empty() && self.required_when.is_empty()
     }
+}
+
+/// Instants from the first on and before the second.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Instants {
+    /// The first that is allowed.
+    pub from: DateTime<Utc>,
+    /// The first after it that is not.
+    pub before: DateTime<Utc>,
 }
 
 /// What a value that cannot be read does.

@@ -81,6 +81,14 @@ pub(super) fn check_fields(place: &str, fields: &[&Field], kinds: &[String], pro
         if field.kind != ColumnType::String && !(field.standards.is_empty() && field.allowed.is_empty()) {
             problems.add(format!("{place} is {}, and `standards` and `allowed` are for text", field.kind));
         }
+        if let Some(within) = &field.within {
+            if field.kind != ColumnType::Timestamp {
+                problems.add(format!("{place} is {}, and `within` is for TIMESTAMP", field.kind));
+            }
+            if within.from >= within.before {
+                problems.add(format!("`within` of {place} holds no instant"));
+            }
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     standard, time,
 };
 use lake_core::contract::{ColumnType, Field, Standard, field::OnInvalid};
-use std::{borrow::Cow, collections::HashSet, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, ops::Range, sync::Arc};
 
 /// A value as a source has it.
 #[derive(Debug, Clone, PartialEq)]
@@ -156,6 +156,8 @@ pub(crate) struct FieldPlan {
     nulls: Arc<NullTokens>,
     standards: Vec<Standard>,
     allowed: Option<HashSet<String>>,
+    /// In microseconds since 1970 UTC, half-open.
+    within: Option<Range<i64>>,
     null_when_invalid: bool,
     missing: Rule,
     invalid: Rule,
@@ -174,6 +176,7 @@ impl FieldPlan {
             nulls: nulls.clone(),
             standards: field.standards.clone(),
             allowed: (!field.allowed.is_empty()).then(|| field.allowed.iter().cloned().collect()),
+            within: field.within.as_ref().map(|within| within.from.timestamp_micros()..within.before.timestamp_micros()),
             null_when_invalid: field.on_invalid == OnInvalid::Null,
             missing: rules.add(field.missing_rule()),
             invalid: rules.add(field.invalid_rule()),
@@ -187,7 +190,7 @@ impl FieldPlan {
 
     /// Says whether values of the column's own type need no look at all.
     pub(crate) fn passes_through(&self) -> bool {
-        self.standards.is_empty() && self.allowed.is_none()
+        self.standards.is_empty() && self.allowed.is_none() && self.within.is_none()
     }
 
     /// Reads a value and judges it: what breaks a rule is added to `rules` and becomes null.
@@ -213,7 +216,7 @@ impl FieldPlan {
         Cell::Null
     }
 
-    /// Reads a value: null tokens, trimming, type, standards, the allowed list.
+    /// Reads a value: null tokens, trimming, type, standards, the allowed list or interval.
     pub(crate) fn read<'a>(&self, value: Value<'a>) -> Result<Cell<'a>, Invalid> {
         let value = match value {
             Value::Text(text) => {
@@ -228,7 +231,10 @@ impl FieldPlan {
         };
         match self.kind {
             ColumnType::String => self.text(value),
-            kind => typed(kind, value).and_then(|cell| self.allowed_cell(cell)),
+            kind => match typed(kind, value)? {
+                Cell::Instant(at) if self.within.as_ref().is_some_and(|within| !within.contains(&at)) => Err(Invalid),
+                cell => self.allowed_cell(cell),
+            },
         }
     }
 

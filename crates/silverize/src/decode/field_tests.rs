@@ -1,17 +1,8 @@
 use super::*;
+use lake_core::contract::field::Instants;
 
 fn field(kind: &str, more: impl FnOnce(&mut Field)) -> FieldPlan {
-    let mut field = Field {
-        name: "f".into(),
-        from: "/f".into(),
-        kind: kind.parse().unwrap(),
-        when: Vec::new(),
-        required: false,
-        required_when: Vec::new(),
-        standards: Vec::new(),
-        allowed: Vec::new(),
-        on_invalid: OnInvalid::Reject,
-    };
+    let mut field = Field::plain("f", "/f", kind.parse().unwrap());
     more(&mut field);
     let mut kinds = Kinds::default();
     kinds.add(&["PLACED".into(), "PAID".into()]);
@@ -72,6 +63,23 @@ fn standards_come_before_the_allowed_list() {
     assert_eq!(json(&currency, "\"XXX\""), Err(Invalid));
     let count = field("INT", |f| f.allowed = vec!["1".into()]);
     assert_eq!((json(&count, "1"), json(&count, "2")), (Ok(Cell::Integer(1)), Err(Invalid)));
+}
+
+#[test]
+fn instants_outside_their_interval_are_invalid() {
+    let at = |text: &str| text.parse().unwrap();
+    let event = field("TIMESTAMP", |f| {
+        f.within = Some(Instants { from: at("1999-01-02T00:00:00Z"), before: at("2036-01-01T00:00:00Z") });
+    });
+    for raw in ["\"1999-01-02T00:00:00Z\"", "\"2035-12-31T23:59:59.999999Z\"", "\"2036-01-01T00:59:59+01:00\""] {
+        assert!(matches!(json(&event, raw), Ok(Cell::Instant(_))), "{raw}");
+    }
+    for raw in ["\"1999-01-01T23:59:59.999999Z\"", "\"2036-01-01T00:00:00Z\"", "\"0001-01-01T00:00:00Z\""] {
+        assert_eq!(json(&event, raw), Err(Invalid), "{raw}");
+    }
+    assert_eq!(json(&event, "null"), Ok(Cell::Null));
+    assert_eq!(event.read(Value::Instant(0)), Err(Invalid));
+    assert!(!event.passes_through(), "a column of timestamps is looked at value by value");
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub(crate) mod field;
 mod meta;
 mod number;
 mod pointer;
+#[cfg(test)]
+mod project_tests;
 mod record;
 mod record_plan;
 mod rows;

@@ -62,6 +62,21 @@ fn columns_fit_together() {
 }
 
 #[test]
+fn an_interval_of_instants_holds_some_and_belongs_to_instants() {
+    let (at, amount) = ("from: /at, type: TIMESTAMP,", "from: /amount, type: 'DECIMAL(18,2)',");
+    let within = |from: &str, before: &str| format!(" within: {{from: '{from}', before: '{before}'}},");
+    let (start, end) = ("1999-01-02T00:00:00Z", "2036-01-01T00:00:00Z");
+    refused(&[
+        (at, &format!("{at}{}", within(end, end)), "1.yaml: `within` of field `at` holds no instant"),
+        (
+            amount,
+            &format!("{amount}{}", within(start, end)),
+            "1.yaml: field `amount` is DECIMAL(18,2), and `within` is for TIMESTAMP",
+        ),
+    ]);
+}
+
+#[test]
 fn personal_data_has_a_twin_and_is_not_in_gold() {
     let twinless =
         SILVER.replace("        customProperties:\n          - {property: mask, value: {of: buyer, method: initial}}\n", "");
