@@ -20,8 +20,8 @@ EVENT_TYPES = {
     "silver_order_items": frozenset(("PLACED",)),
     "silver_order_movements": frozenset(("RETURNED", "CANCELLED")),
 }
-# What makes a row of the warehouse broken: "ORDERS: currency in list", an ORDERED_AT that the calendar does not hold,
-# "ORDER_ITEMS: quantity >= 0, net = gross - discount", "PRODUCTS ... list_price >= 0".
+# What makes a row of the warehouse broken: "ORDERS: currency in list", no ORDERED_AT or one that the calendar does not
+# hold, "ORDER_ITEMS: quantity >= 0, net = gross - discount", "PRODUCTS ... list_price >= 0".
 LISTED = ", ".join(f"'{code}'" for code in sorted(CURRENCIES))
 WHOLE = {
     "CUSTOMERS": "true",

@@ -97,13 +97,13 @@ def history(repaired, key):
 
 
 def in_calendar(column):
-    """Returns SQL for "accepted are instants t with 1999-01-02T00:00:00Z <= t < 2036-01-01T00:00:00Z"."""
-    return f"({column} IS NULL OR {column} >= TIMESTAMP '{CALENDAR_START}' AND {column} < TIMESTAMP '{CALENDAR_END}')"
+    """Returns SQL for "accepted are instants t with 1999-01-02T00:00:00Z <= t < 2036-01-01T00:00:00Z"; false where there is none."""
+    return f"COALESCE({column} >= TIMESTAMP '{CALENDAR_START}' AND {column} < TIMESTAMP '{CALENDAR_END}', false)"
 
 
 def warehouse_orders(step):
-    """The warehouse's view of each order: "status as given", "currency in list else quarantined", so is an ORDERED_AT that the
-    calendar does not hold.
+    """The warehouse's view of each order: "status as given", "currency in list else quarantined", so is an order without
+    ORDERED_AT or with one that the calendar does not hold.
 
     "is_late ... warehouse rows: ORDERED_AT for orders": the window that first saw the winning row decides.
     """
