@@ -33,6 +33,8 @@ def customers_repaired(step):
             one["email"] = text.email_address(one["email"])
         one["phone"] = text.phone_number(one["phone"])
         one["country"] = text.country_code(one["country"])
+        one["state"] = one["state"] and one["state"].upper()
+        one["income_band"] = text.income_band(one["income_band"])
         rows.append((*with_twins(one), seen_in))
     kinds = {"birth_date": pyarrow.date32(), "updated_at": INSTANT}
     columns = [(name, kinds.get(name, pyarrow.string())) for name in CUSTOMER_COLUMNS]

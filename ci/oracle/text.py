@@ -2,7 +2,7 @@
 
 import re
 
-from oracle.vocabulary import CONSUMER_DOMAINS, COUNTRY_CODES, COUNTRY_NAMES, NULL_TOKENS
+from oracle.vocabulary import CONSUMER_DOMAINS, COUNTRY_CODES, COUNTRY_NAMES, INCOME_BANDS, NULL_TOKENS
 
 
 def cleaned(text):
@@ -20,6 +20,11 @@ def country_code(text):
     if text.upper() in COUNTRY_CODES and text.lower() not in COUNTRY_NAMES:
         return text.upper()
     return COUNTRY_NAMES.get(" ".join(text.lower().split()))
+
+
+def income_band(text):
+    """The definition: "income band (as in demographics...)", "Repair: case"; other texts stay as they are."""
+    return next((band for band in INCOME_BANDS if text is not None and band.lower() == text.lower()), text)
 
 
 def phone_number(text):

@@ -73,6 +73,16 @@ def orders_outside_the_calendar_or_without_a_date_are_broken():
     assert dict(+counted["history", "silver_orders", "bronze_snowflake_orders"]) == {"accepted": 2, "quarantined": 3}
 
 
+def states_and_income_bands_are_repaired_for_case():
+    world = World()
+    for number, (state, band) in enumerate((("ny", "under 15k"), (" Oh", "35-49k "), (None, "lots"), ("N/A", "250K+")), 1):
+        _customer(world, "history", "2017-01-02T00:00", customer_id=number, state=state, income_band=band)
+    with world.oracle() as table:
+        for name in ("silver_customers", "silver_customers_history"):
+            found = [(row["state"], row["income_band"]) for row in table(name)]
+            assert found == [("NY", "Under 15K"), ("OH", "35-49K"), (None, "lots"), (None, "250K+")], name
+
+
 def masks_keep_their_form_at_the_edges():
     world = World()
     _customer(world, "history", "2017-01-02T00:00", first_name="ada", last_name="ßeta", birth_date=day("0001-01-01"))

@@ -35,6 +35,9 @@ pub struct Field {
     /// Applied in order after trimming; text is always trimmed.
     #[serde(default)]
     pub standards: Vec<Standard>,
+    /// How some texts are spelled: one that equals such a text but for case takes its spelling. Others stay as they are.
+    #[serde(default)]
+    pub spellings: Vec<String>,
     /// All values that are allowed after standardising; empty means any.
     #[serde(default)]
     pub allowed: Vec<String>,
@@ -58,6 +61,7 @@ impl Field {
             required: false,
             required_when: Vec::new(),
             standards: Vec::new(),
+            spellings: Vec::new(),
             allowed: Vec::new(),
             within: None,
             on_invalid: OnInvalid::default(),

@@ -78,9 +78,13 @@ pub(super) fn check_fields(place: &str, fields: &[&Field], kinds: &[String], pro
         let place = format!("field `{}`", field.name);
         check_kinds(&place, &field.when, kinds, problems);
         check_kinds(&place, &field.required_when, kinds, problems);
-        if field.kind != ColumnType::String && !(field.standards.is_empty() && field.allowed.is_empty()) {
-            problems.add(format!("{place} is {}, and `standards` and `allowed` are for text", field.kind));
+        if field.kind != ColumnType::String
+            && !(field.standards.is_empty() && field.spellings.is_empty() && field.allowed.is_empty())
+        {
+            problems.add(format!("{place} is {}, and `standards`, `spellings` and `allowed` are for text", field.kind));
         }
+        let folded: Vec<String> = field.spellings.iter().map(|text| text.to_lowercase()).collect();
+        problems.distinct(&format!("{place}: spelling"), folded.iter().map(String::as_str));
         if let Some(within) = &field.within {
             if field.kind != ColumnType::Timestamp {
                 problems.add(format!("{place} is {}, and `within` is for TIMESTAMP", field.kind));

@@ -6,7 +6,12 @@ use super::{
     standard, time,
 };
 use lake_core::contract::{ColumnType, Field, Standard, field::OnInvalid};
-use std::{borrow::Cow, collections::HashSet, ops::Range, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    ops::Range,
+    sync::Arc,
+};
 
 /// A value as a source has it.
 #[derive(Debug, Clone, PartialEq)]
@@ -155,6 +160,8 @@ pub(crate) struct FieldPlan {
     required_always: bool,
     nulls: Arc<NullTokens>,
     standards: Vec<Standard>,
+    /// By their lower case.
+    spellings: HashMap<String, String>,
     allowed: Option<HashSet<String>>,
     /// In microseconds since 1970 UTC, half-open.
     within: Option<Range<i64>>,
@@ -175,6 +182,7 @@ impl FieldPlan {
             required_always: field.required,
             nulls: nulls.clone(),
             standards: field.standards.clone(),
+            spellings: field.spellings.iter().map(|text| (text.to_lowercase(), text.clone())).collect(),
             allowed: (!field.allowed.is_empty()).then(|| field.allowed.iter().cloned().collect()),
             within: field.within.as_ref().map(|within| within.from.timestamp_micros()..within.before.timestamp_micros()),
             null_when_invalid: field.on_invalid == OnInvalid::Null,
@@ -190,7 +198,7 @@ impl FieldPlan {
 
     /// Says whether values of the column's own type need no look at all.
     pub(crate) fn passes_through(&self) -> bool {
-        self.standards.is_empty() && self.allowed.is_none() && self.within.is_none()
+        self.standards.is_empty() && self.spellings.is_empty() && self.allowed.is_none() && self.within.is_none()
     }
 
     /// Reads a value and judges it: what breaks a rule is added to `rules` and becomes null.
@@ -216,7 +224,7 @@ impl FieldPlan {
         Cell::Null
     }
 
-    /// Reads a value: null tokens, trimming, type, standards, the allowed list or interval.
+    /// Reads a value: null tokens, trimming, type, standards, spellings, the allowed list or interval.
     pub(crate) fn read<'a>(&self, value: Value<'a>) -> Result<Cell<'a>, Invalid> {
         let value = match value {
             Value::Text(text) => {
@@ -249,6 +257,11 @@ impl FieldPlan {
         };
         for standard in &self.standards {
             text = standard::apply(*standard, text).ok_or(Invalid)?;
+        }
+        if !self.spellings.is_empty()
+            && let Some(spelling) = self.spellings.get(&text.to_lowercase())
+        {
+            text = Cow::Owned(spelling.clone());
         }
         if self.allowed.as_ref().is_some_and(|allowed| !allowed.contains(text.as_ref())) {
             return Err(Invalid);

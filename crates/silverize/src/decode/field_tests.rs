@@ -66,6 +66,17 @@ fn standards_come_before_the_allowed_list() {
 }
 
 #[test]
+fn a_text_takes_its_spelling_and_others_stay() {
+    let band = field("STRING", |f| f.spellings = vec!["Under 15K".into(), "250K+".into()]);
+    for (raw, spelling) in [("\" under 15k\"", "Under 15K"), ("\"250k+\"", "250K+"), ("\"lots\"", "lots"), ("\"Lots\"", "Lots")] {
+        assert_eq!(json(&band, raw), Ok(Cell::Text(spelling.into())), "{raw}");
+    }
+    let listed = field("STRING", |f| (f.spellings, f.allowed) = (vec!["Ab".into()], vec!["Ab".into()]));
+    assert_eq!((json(&listed, "\"aB\""), json(&listed, "\"b\"")), (Ok(Cell::Text("Ab".into())), Err(Invalid)));
+    assert!(!band.passes_through());
+}
+
+#[test]
 fn instants_outside_their_interval_are_invalid() {
     let at = |text: &str| text.parse().unwrap();
     let event = field("TIMESTAMP", |f| {

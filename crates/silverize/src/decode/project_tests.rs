@@ -75,3 +75,17 @@ fn orders_of_the_warehouse_have_a_date_in_the_calendar() {
     assert_eq!(left(&decoded), rules.map(|rule| (Reason::Quarantined, rule)));
     assert_eq!(decoded.routed[0].batch.num_rows(), 2);
 }
+
+#[test]
+fn states_and_income_bands_are_repaired_for_case() {
+    let (states, bands) = ([Some("ny"), Some(" Oh"), None], [Some("under 15k"), Some("35-49k "), Some("lots")]);
+    for table in ["silver_customers", "silver_customers_history"] {
+        let decoded = decode(table, "bronze_snowflake_customers", |columns| {
+            let (ids, updated) = ([Some("1"); 3], [Some("2017-12-29T12:00:00Z"); 3]);
+            rows(columns, &[("CUSTOMER_ID", &ids), ("UPDATED_AT", &updated), ("STATE", &states), ("INCOME_BAND", &bands)])
+        });
+        let batch = &decoded.routed[0].batch;
+        assert_eq!(testing::texts(batch, "state"), ["NY", "OH", "-"]);
+        assert_eq!(testing::texts(batch, "income_band"), ["Under 15K", "35-49K", "lots"]);
+    }
+}

@@ -77,6 +77,19 @@ fn an_interval_of_instants_holds_some_and_belongs_to_instants() {
 }
 
 #[test]
+fn a_spelling_is_for_text_and_stands_once() {
+    let (buyer, amount) = ("from: /buyer, type: STRING,", "from: /amount, type: 'DECIMAL(18,2)',");
+    refused(&[
+        (buyer, &format!("{buyer} spellings: [Ab, aB],"), "1.yaml: field `buyer`: spelling `ab` is declared twice"),
+        (
+            amount,
+            &format!("{amount} spellings: [Ab],"),
+            "1.yaml: field `amount` is DECIMAL(18,2), and `standards`, `spellings` and `allowed` are for text",
+        ),
+    ]);
+}
+
+#[test]
 fn personal_data_has_a_twin_and_is_not_in_gold() {
     let twinless =
         SILVER.replace("        customProperties:\n          - {property: mask, value: {of: buyer, method: initial}}\n", "");
