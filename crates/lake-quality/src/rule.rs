@@ -178,15 +178,30 @@ fn required(column: &Column) -> Rule {
 }
 
 /// Nulls are keys too: a nullable part of a key still tells rows apart, and two rows with equal nulls are the same key.
+///
+/// A contract that has a rule of its own about the key says there how bad a repeated one is: a source that does not enforce
+/// keys may send a row twice, and Bronze keeps it as received.
 fn unique_key(contract: &Contract) -> Option<Rule> {
     let columns: Vec<String> = contract.key().into_iter().map(str::to_owned).collect();
     (!columns.is_empty()).then(|| Rule {
         id: format!("primary-key:{}", columns.join(",")),
-        severity: Severity::Error,
+        severity: own_rule(contract, &columns).map_or_else(Severity::default, |rule| rule.severity),
         dimension: "uniqueness".into(),
         bound: Bound::no_rows(),
         test: Ok(Test::Duplicates { columns, null_keys: true }),
     })
+}
+
+/// Returns the contract's own rule that no combination of exactly these columns repeats.
+fn own_rule<'a>(contract: &'a Contract, columns: &[String]) -> Option<&'a Quality> {
+    let sorted = |names: &[String]| {
+        let mut names = names.to_vec();
+        names.sort_unstable();
+        names
+    };
+    let same =
+        |rule: &&Quality| rule.metric == Some(Metric::DuplicateValues) && sorted(&rule.arguments.properties) == sorted(columns);
+    contract.document.schema[0].quality.iter().find(same)
 }
 
 fn reference(contract: &Contract, relationship: &Relationship) -> Rule {

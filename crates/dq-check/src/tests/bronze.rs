@@ -156,3 +156,33 @@ async fn a_scan_that_delivers_other_rows_than_the_log_counts_is_refused() {
     assert_eq!(error.downcast_ref(), Some(&Fault::Data));
     assert!(format!("{error:#}").contains("the scan delivered 2 rows where the log counts 3"), "{error:#}");
 }
+
+/// The project's own contracts: what a source may send twice is reported, what only we can double stops the chain.
+#[test]
+fn only_a_source_that_enforces_no_keys_may_repeat_them() {
+    let (contracts, _) = lake_edge::load_contracts(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../contracts"))).unwrap();
+    let mut sources = std::collections::BTreeSet::new();
+    for contract in contracts.in_dependency_order() {
+        let Some(bronze) = contract.bronze() else { continue };
+        let enforced = !matches!(bronze.source, lake_core::contract::layer::Source::Snowflake(_));
+        sources.insert(enforced);
+        let schema = TableSpec::of(contract).schema;
+        let text = |kind: &arrow::datatypes::DataType| matches!(kind, arrow::datatypes::DataType::Utf8);
+        // Twice the same row: texts are there, the rest is null.
+        let column = |field: &arrow::datatypes::FieldRef| match text(field.data_type()) {
+            true => texts(&[Some("x"), Some("x")]),
+            false => new_null_array(field.data_type(), 2),
+        };
+        let twice = RecordBatch::try_new(schema.clone(), schema.fields().iter().map(column).collect()).unwrap();
+        let mut checks = lake_quality::Checks::of_rows(contract);
+        checks.observe_batches(&[twice]).unwrap();
+        let report = checks.finish();
+        let repeated: Vec<&Finding> = report.findings.iter().filter(|f| f.dimension == "uniqueness").collect();
+        assert_eq!(repeated.len(), 2, "{}: {repeated:#?}", contract.table);
+        for finding in repeated {
+            let stops = finding.severity == lake_core::contract::odcs::Severity::Error;
+            assert_eq!((finding.passed, stops), (false, enforced), "{}: {finding:#?}", contract.table);
+        }
+    }
+    assert_eq!(sources.len(), 2);
+}

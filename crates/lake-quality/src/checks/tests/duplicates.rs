@@ -3,6 +3,7 @@
 use crate::fixtures::{
     batch, booleans, cents, column_rule, contract, dates, doubles, finding, instants, ints, measured, quality, report, texts,
 };
+use lake_core::contract::odcs::Severity;
 use serde_json::json;
 
 fn repeated(columns: &[&str]) -> serde_json::Value {
@@ -63,6 +64,25 @@ fn the_primary_key_is_unique_and_nulls_are_keys() {
     let nothing = rows(&[None, None], &[None, None]);
     assert_eq!(finding(&report(&contract, &[nothing]), "primary-key:id,line").measured, Some(2.0));
     assert_eq!(again.dimension, "uniqueness");
+}
+
+#[test]
+fn a_repeated_key_is_as_bad_as_the_contract_says() {
+    let mut contract = contract(&["id STRING key", "line INT key"]);
+    let twice = batch(vec![("id", texts(&[Some("a"), Some("a")])), ("line", ints(&[Some(1), Some(1)]))]);
+    let found = |contract: &lake_core::Contract| report(contract, std::slice::from_ref(&twice));
+    assert!(!found(&contract).passed());
+    // A rule about a part of the key says nothing of the whole.
+    let mut part = repeated(&["id"]);
+    part["severity"] = json!("warning");
+    contract.document.schema[0].quality.push(quality(part));
+    assert!(!found(&contract).passed());
+    let mut whole = repeated(&["line", "id"]);
+    whole["severity"] = json!("warning");
+    contract.document.schema[0].quality.push(quality(whole));
+    let report = found(&contract);
+    let implied = finding(&report, "primary-key:id,line");
+    assert_eq!((report.passed(), implied.passed, implied.severity), (true, false, Severity::Warning));
 }
 
 #[test]
