@@ -22,7 +22,24 @@ pub(crate) struct Rule {
     pub(crate) severity: Severity,
     pub(crate) dimension: String,
     pub(crate) bound: Bound,
+    /// Fewer failing rows than this do not fail the rule: of a handful of rows one is many percent.
+    pub(crate) failing_rows_min: u32,
     pub(crate) test: Result<Test, Reason>,
+}
+
+impl Rule {
+    /// Whether a measured value, of a number of rows where rows were counted, keeps the rule.
+    pub(crate) fn holds(&self, measured: f64, counted: Option<u64>) -> bool {
+        self.bound.holds(measured) || counted.is_some_and(|rows| rows < u64::from(self.failing_rows_min))
+    }
+
+    /// What is expected, for people: `<= 5 percent, or fewer than 10 rows`.
+    pub(crate) fn expected(&self) -> String {
+        match self.failing_rows_min {
+            0 => self.bound.text(),
+            rows => format!("{}, or fewer than {rows} rows", self.bound.text()),
+        }
+    }
 }
 
 /// How a rule is measured.
@@ -88,6 +105,7 @@ fn explicit(contract: &Contract, column: Option<&Column>, quality: &Quality) -> 
         severity: quality.severity,
         dimension,
         bound: Bound::Operator(Box::new(quality.clone())),
+        failing_rows_min: quality.failing_rows_min().unwrap_or(0),
         test,
     }
 }
@@ -173,6 +191,7 @@ fn required(column: &Column) -> Rule {
         severity: Severity::Error,
         dimension: "completeness".into(),
         bound: Bound::no_rows(),
+        failing_rows_min: 0,
         test: expr.map(|expr| Test::Count { column: column.name.clone(), expr, what: "are null" }),
     }
 }
@@ -188,6 +207,7 @@ fn unique_key(contract: &Contract) -> Option<Rule> {
         severity: own_rule(contract, &columns).map_or_else(Severity::default, |rule| rule.severity),
         dimension: "uniqueness".into(),
         bound: Bound::no_rows(),
+        failing_rows_min: 0,
         test: Ok(Test::Duplicates { columns, null_keys: true }),
     })
 }
@@ -205,11 +225,12 @@ fn own_rule<'a>(contract: &'a Contract, columns: &[String]) -> Option<&'a Qualit
 }
 
 fn reference(contract: &Contract, relationship: &Relationship) -> Rule {
-    let mut percent_max = 0;
+    let (mut percent_max, mut failing_rows_min) = (0, 0);
     let mut severity = Severity::default();
     for property in &relationship.custom_properties {
         match property {
             RelationshipProperty::OrphansPercentMax(percent) => percent_max = *percent,
+            RelationshipProperty::FailingRowsMin(rows) => failing_rows_min = *rows,
             RelationshipProperty::Severity(given) => severity = *given,
         }
     }
@@ -226,6 +247,7 @@ fn reference(contract: &Contract, relationship: &Relationship) -> Rule {
         severity,
         dimension: "consistency".into(),
         bound: Bound::AtMost(f64::from(percent_max), "percent".into()),
+        failing_rows_min,
         test,
     }
 }
@@ -238,6 +260,7 @@ fn age(contract: &Contract, sla: &SlaProperty, element: &str) -> Rule {
         severity: Severity::Error,
         dimension: "timeliness".into(),
         bound: Bound::AtMost(sla.value, unit_name.clone()),
+        failing_rows_min: 0,
         test: newest(contract, column, unit_name),
     }
 }

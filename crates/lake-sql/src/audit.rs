@@ -62,8 +62,9 @@ pub async fn audit(session: &Session, contract: &Contract, built: &Built) -> Res
             (None, Some(query)) => number(session, &rule.id, &query.replace("{object}", &contract.table)).await?,
             (None, None) => number(session, &rule.id, &duplicates(contract, column, rule)).await?,
         };
+        let few = few(measured, rule.failing_rows_min());
         let measured = if rule.unit == Unit::Percent { percent(measured, rows) } else { measured };
-        findings.push(Finding { rule: rule.id.clone(), severity: rule.severity, passed: rule.holds(measured), measured });
+        findings.push(Finding { rule: rule.id.clone(), severity: rule.severity, passed: few || rule.holds(measured), measured });
     }
     for relationship in &schema.relationships {
         if let Some(finding) = reference(session, contract, relationship).await? {
@@ -140,11 +141,12 @@ async fn reference(session: &Session, contract: &Contract, relationship: &Relati
     let Some((table, to)) = relationship.to.split_once('.').filter(|(table, _)| session.declares(table)) else {
         return Ok(None);
     };
-    let mut allowed = 0;
+    let (mut allowed, mut rows_min) = (0, None);
     let mut severity = Severity::Error;
     for property in &relationship.custom_properties {
         match property {
             RelationshipProperty::OrphansPercentMax(percent) => allowed = *percent,
+            RelationshipProperty::FailingRowsMin(rows) => rows_min = Some(*rows),
             RelationshipProperty::Severity(given) => severity = *given,
         }
     }
@@ -161,7 +163,13 @@ async fn reference(session: &Session, contract: &Contract, relationship: &Relati
         return Err(SqlError::Proof { statement: rule, problem: "no counts came back".to_owned() });
     };
     let measured = percent(*orphans, *valued);
-    Ok(Some(Finding { rule, severity, passed: measured <= f64::from(allowed), measured }))
+    let passed = few(*orphans, rows_min) || measured <= f64::from(allowed);
+    Ok(Some(Finding { rule, severity, passed, measured }))
+}
+
+/// Whether fewer rows fail than a rule needs to fail at all.
+fn few(failing: f64, rows_min: Option<u32>) -> bool {
+    rows_min.is_some_and(|rows| failing < f64::from(rows))
 }
 
 fn percent(part: f64, whole: f64) -> f64 {
@@ -202,4 +210,15 @@ fn quoted(name: &str) -> String {
 
 fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fewer_rows_than_the_least_number_do_not_fail_a_rule() {
+        assert_eq!([9.0, 10.0].map(|failing| few(failing, Some(10))), [true, false]);
+        assert_eq!([0.0, 1.0].map(|failing| few(failing, None)), [false, false]);
+    }
 }

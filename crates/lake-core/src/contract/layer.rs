@@ -71,10 +71,20 @@ properties! {
 }
 
 properties! {
+    /// Our keys of a quality rule.
+    QualityProperty {
+        /// Fewer failing rows than this do not fail a rule in percent: few rows make no percentage. Absent: every row counts.
+        "failingRowsMin" => FailingRowsMin(u32),
+    }
+}
+
+properties! {
     /// Our keys of a relationship.
     RelationshipProperty {
         /// Rows without a partner that are allowed, in percent of the rows.
         "orphansPercentMax" => OrphansPercentMax(u32),
+        /// Fewer rows without a partner than this are allowed whatever their share: few rows make no percentage.
+        "failingRowsMin" => FailingRowsMin(u32),
         /// `error` or `warning`.
         "severity" => Severity(super::odcs::Severity),
     }

@@ -2,7 +2,7 @@
 //!
 //! Source: Open Data Contract Standard 3.1.0, <https://bitol-io.github.io/open-data-contract-standard/>.
 
-use super::layer::CustomProperty;
+use super::layer::{CustomProperty, QualityProperty};
 use serde::Deserialize;
 
 /// The document.
@@ -184,9 +184,18 @@ pub struct Quality {
     pub severity: Severity,
     /// Dimension of quality.
     pub dimension: Option<String>,
+    /// Our own part.
+    #[serde(default)]
+    pub custom_properties: Vec<QualityProperty>,
 }
 
 impl Quality {
+    /// Failing rows from which on the rule can fail, when it says so.
+    #[must_use]
+    pub fn failing_rows_min(&self) -> Option<u32> {
+        self.custom_properties.iter().map(|QualityProperty::FailingRowsMin(rows)| *rows).next_back()
+    }
+
     /// Number of operators; a sound rule has exactly one.
     #[must_use]
     pub fn operators(&self) -> usize {

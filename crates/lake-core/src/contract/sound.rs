@@ -112,6 +112,21 @@ fn rules(contract: &Contract, problems: &mut Problems) {
     }
 }
 
+/// A share of few rows says little, but a rule that is no upper limit of a share has no use for a least number of them.
+fn failing_rows_problem(rule: &Quality) -> Option<String> {
+    let limits_a_share = rule.kind == QualityKind::Library
+        && rule.unit == Unit::Percent
+        && (rule.must_be_less_than.is_some() || rule.must_be_less_or_equal_to.is_some());
+    match rule.custom_properties.len() {
+        0 => None,
+        1 if limits_a_share => None,
+        1 => Some(
+            "has `failingRowsMin`, which needs a metric, `unit: percent` and `mustBeLessThan` or `mustBeLessOrEqualTo`".into(),
+        ),
+        _ => Some("has `failingRowsMin` twice".to_owned()),
+    }
+}
+
 fn rule_problems(rule: &Quality, place: Option<(&Property, &Column)>) -> Vec<String> {
     let mut problems = Vec::new();
     if rule.operators() != 1 {
@@ -122,6 +137,7 @@ fn rule_problems(rule: &Quality, place: Option<(&Property, &Column)>) -> Vec<Str
     } else if rule.query.is_some() != (rule.kind == QualityKind::Sql) {
         problems.push("must have a `query` if its type is sql, else a `metric`".to_owned());
     }
+    problems.extend(failing_rows_problem(rule));
     let arguments = &rule.arguments;
     match (rule.metric, place) {
         (Some(Metric::RowCount), Some(_)) => problems.push("counts rows, so it stands at the table, not at a column".to_owned()),

@@ -102,6 +102,14 @@ fn an_unknown_key_is_an_error_with_its_place_and_what_was_meant() {
         "read contract contracts/0.yaml:40:5: unknown field `sliver`, expected one of bronze, silver, gold; did you mean `silver`?"
     );
     assert_eq!(
+        broken(
+            "metric: nullValues, mustBe: 0",
+            "metric: nullValues, mustBe: 0, customProperties: [{property: failingRowMin, value: 1}]"
+        ),
+        "read contract contracts/0.yaml:20:84: unknown field `failingRowMin`, expected one of failingRowsMin; did you mean \
+         `failingRowsMin`?"
+    );
+    assert_eq!(
         broken("kind: current", "kind: curent"),
         "read contract contracts/0.yaml:42:13: unknown variant `curent`, expected one of current, history, events, fxRates, \
          fxRevisions; did you mean `current`?"

@@ -74,7 +74,7 @@ impl Tally {
     ) -> Finding {
         let measured = match &rule.test {
             Err(reason) => Err(reason.clone()),
-            Ok(Test::Rows) => Ok((rows as f64, format!("the table has {rows} rows"))),
+            Ok(Test::Rows) => Ok(Measured::number(rows as f64, format!("the table has {rows} rows"))),
             Ok(Test::Count { column, what, .. }) => Ok(of_rows(rule, self.count, rows, column, what)),
             Ok(Test::Duplicates { columns, null_keys }) => {
                 let known = duplicates.entry((columns.clone(), *null_keys));
@@ -91,7 +91,7 @@ impl Tally {
             }
         };
         let (passed, measured, message) = match measured {
-            Ok((measured, message)) => (rule.bound.holds(measured), Some(measured), message),
+            Ok(found) => (rule.holds(found.value, found.failing), Some(found.value), found.message),
             Err(reason) => (false, None, format!("could not run: {reason}")),
         };
         Finding {
@@ -100,7 +100,7 @@ impl Tally {
             dimension: rule.dimension.clone(),
             passed,
             measured,
-            expected: rule.bound.text(),
+            expected: rule.expected(),
             message,
         }
     }
@@ -116,19 +116,19 @@ impl Tally {
         total(&repeated, COUNT)
     }
 
-    fn query_answer(&self, rule: &Rule, rows: u64) -> Result<(f64, String), String> {
+    fn query_answer(&self, rule: &Rule, rows: u64) -> Result<Measured, String> {
         let answer = self.answer.ok_or("the query was not run")?;
         let measured = rule.bound.scale(answer, rows);
-        Ok((measured, format!("the query answers {answer} for {rows} rows")))
+        Ok(Measured::number(measured, format!("the query answers {answer} for {rows} rows")))
     }
 
-    fn age(&self, column: &str, unit: Duration, unit_name: &str, as_of: Option<DateTime<Utc>>) -> Result<(f64, String), String> {
+    fn age(&self, column: &str, unit: Duration, unit_name: &str, as_of: Option<DateTime<Utc>>) -> Result<Measured, String> {
         let newest = self.newest.ok_or_else(|| format!("column `{column}` holds no value"))?;
         let as_of = as_of.ok_or("no instant was given to measure ages at")?;
         let unit = unit.num_microseconds().ok_or("the unit is too long")?;
         let age = (as_of.timestamp_micros() - newest) as f64 / unit as f64;
         let shown = (age * 100.0).round() / 100.0;
-        Ok((age, format!("{column}: the newest value is {shown} {unit_name} old at the end of the window")))
+        Ok(Measured::number(age, format!("{column}: the newest value is {shown} {unit_name} old at the end of the window")))
     }
 }
 
@@ -146,6 +146,21 @@ pub(super) fn keyed(frame: &DataFrame, columns: &[&str], kept: &[&str]) -> Polar
     Ok((lazy, keys))
 }
 
-fn of_rows(rule: &Rule, count: u64, rows: u64, column: &str, what: &str) -> (f64, String) {
-    (rule.bound.measure(count, rows), format!("{column}: {count} of {rows} rows {what}"))
+/// What a rule measured, in its unit.
+struct Measured {
+    value: f64,
+    /// Rows that speak against the table; absent where no rows were counted one by one.
+    failing: Option<u64>,
+    message: String,
+}
+
+impl Measured {
+    const fn number(value: f64, message: String) -> Self {
+        Self { value, failing: None, message }
+    }
+}
+
+fn of_rows(rule: &Rule, count: u64, rows: u64, column: &str, what: &str) -> Measured {
+    let message = format!("{column}: {count} of {rows} rows {what}");
+    Measured { value: rule.bound.measure(count, rows), failing: Some(count), message }
 }

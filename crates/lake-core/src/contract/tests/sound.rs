@@ -141,6 +141,21 @@ fn rules_can_be_evaluated() {
         ),
         ("{properties: [id]}", "{properties: [di]}", "0.yaml: rule `key_repeated` names unknown column `di`; did you mean `id`?"),
         ("id: buyer_missing", "id: key_repeated", "0.yaml: rule `key_repeated` is declared twice"),
+        (
+            "metric: nullValues, mustBe: 0",
+            "metric: nullValues, mustBe: 0, unit: percent, customProperties: [{property: failingRowsMin, value: 10}]",
+            "0.yaml: rule `buyer_missing` has `failingRowsMin`, which needs a metric, `unit: percent` and `mustBeLessThan` or `mustBeLessOrEqualTo`",
+        ),
+        (
+            "metric: nullValues, mustBe: 0",
+            "metric: nullValues, mustBeLessThan: 9, customProperties: [{property: failingRowsMin, value: 10}]",
+            "0.yaml: rule `buyer_missing` has `failingRowsMin`, which needs a metric, `unit: percent` and `mustBeLessThan` or `mustBeLessOrEqualTo`",
+        ),
+        (
+            "metric: nullValues, mustBe: 0",
+            "metric: nullValues, mustBeLessThan: 9, unit: percent, customProperties: [{property: failingRowsMin, value: 1}, {property: failingRowsMin, value: 2}]",
+            "0.yaml: rule `buyer_missing` has `failingRowsMin` twice",
+        ),
     ]);
 }
 

@@ -74,6 +74,17 @@ fn some_orphans_may_be_allowed() {
 }
 
 #[test]
+fn a_handful_of_orphans_is_no_percentage() {
+    let referring = |min| referring(vec![RelationshipProperty::OrphansPercentMax(5), RelationshipProperty::FailingRowsMin(min)]);
+    let batches = [owned(&[Some("x"), Some("y"), Some("a")])];
+    let found = run(&referring(3), &ids(&[Some("a")]), &batches);
+    assert_eq!((found.passed, found.measured.map(f64::round)), (true, Some(67.0)));
+    assert_eq!(found.expected, "<= 5 percent, or fewer than 3 rows");
+    assert!(!run(&referring(2), &ids(&[Some("a")]), &batches).passed);
+    assert!(!run(&referring(0), &ids(&[Some("a")]), &batches).passed);
+}
+
+#[test]
 fn an_empty_referenced_table_leaves_only_orphans() {
     assert_eq!(run(&referring(Vec::new()), &[], &[owned(&[Some("a")])]).measured, Some(100.0));
     assert!(run(&referring(Vec::new()), &[], &[owned(&[None])]).passed);

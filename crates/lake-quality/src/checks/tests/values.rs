@@ -148,6 +148,20 @@ fn percent_is_of_all_rows_and_none_of_none() {
 }
 
 #[test]
+fn a_handful_of_failing_rows_is_no_percentage() {
+    let found = |more: Value| {
+        let mut rule = json!({"id": "r", "metric": "nullValues", "mustBeLessThan": 20, "unit": "percent"});
+        rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        finding(&report(&column_rule("INT", rule), &[batch(vec![("c", ints(&[None, None, Some(1)]))])]), "r")
+    };
+    let least = |rows: u32| found(json!({"customProperties": [{"property": "failingRowsMin", "value": rows}]}));
+    assert!(!found(json!({})).passed);
+    let few = least(3);
+    assert_eq!((few.passed, few.expected.as_str()), (true, "< 20 percent, or fewer than 3 rows"));
+    assert!(!least(2).passed);
+}
+
+#[test]
 fn an_argument_that_a_metric_would_ignore_cannot_run() {
     for (metric, arguments, named) in [
         ("nullValues", json!({"missingValues": ["x"]}), "missingValues"),
