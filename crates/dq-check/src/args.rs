@@ -21,7 +21,8 @@ Exit codes:
 ///
 /// Checks the rules of the contract, required columns, the key, references and freshness in one scan. A Silver or Gold
 /// verdict is about all rows; a Bronze verdict is about the rows that came since the last version that passed
-/// (--full-refresh: about all rows). A rule that could not run has failed.
+/// (--full-refresh: about all rows), and what is left of a version that failed must hold by itself until it is let pass. A
+/// rule that could not run has failed.
 #[derive(Debug, Clone, clap::Parser)]
 #[command(name = "dq-check", version, after_help = EXAMPLES, after_long_help = EXAMPLES)]
 pub struct Args {

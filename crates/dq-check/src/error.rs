@@ -15,6 +15,8 @@ pub(crate) enum DqError {
         /// Ids of the failed error rules.
         names: String,
         window: Window,
+        /// Rows of an earlier version that failed are still there.
+        earlier: bool,
     },
     /// There is nothing to check.
     #[error("check `{0}`: there is no such table in this lake")]
@@ -43,10 +45,9 @@ impl Faulty for DqError {
 
     fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Gate { table, version, window, .. } => {
-                format!(
-                    "mend the rows, or let them pass on record: dq-check {table} --window {window} --waive {version} --reason TEXT"
-                )
+            Self::Gate { table, version, window, earlier, .. } => {
+                let mend = if *earlier { "run the window that failed again with its next --generation" } else { "mend the rows" };
+                format!("{mend}, or let them pass on record: dq-check {table} --window {window} --waive {version} --reason TEXT")
             }
             Self::NoTable(_) => "run the program that builds it first".into(),
             Self::Rows { .. } => "run it again; when that does not help, the table's files are damaged".into(),

@@ -19,23 +19,33 @@ pub(crate) async fn judge(job: &Job<'_>) -> anyhow::Result<Judged> {
     let key = subject.key(job);
     let mut verdicts = Table::open_or_create(job.lake, &verdict::spec()).await.attach()?;
     let known = verdict::read(&verdicts, &key.table).await.attach()?;
-    if let Some(recorded) = answer(&known, &key) {
-        return Ok(Judged::recorded(job, recorded.clone()));
+    let passed = rows_passed(&known, &key.contract_hash, key.version);
+    let mut application = key.application();
+    match answer(&known, &key) {
+        // What it failed for was let pass since, so that the same question has another answer.
+        Some(recorded) if recorded.overtaken(passed) => application.push_str(&format!("/{}", passed.unwrap_or(-1))),
+        Some(recorded) => return Ok(Judged::recorded(job, recorded.clone())),
+        None => {}
     }
-    let since = rows_passed(&known, &key.contract_hash, key.version);
-    let checked = scan::check(job, &subject, since).await.with_context(|| format!("failed to check {}", key.table))?;
+    let checked = scan::check(job, &subject, &known).await.with_context(|| format!("failed to check {}", key.table))?;
     lake_core::fault_point!("dq.scan.after");
     let made = Verdict::of(key, job.contract.reference(), checked.report, job.now, job.run_id);
-    record(job, &mut verdicts, made, checked.counted, 1).await
+    record(job, &mut verdicts, made, checked.counted, (&application, 1)).await
 }
 
 /// Commits a verdict with its transaction; of two copies at once the second finds the first one's.
-pub(crate) async fn record(job: &Job<'_>, verdicts: &mut Table, made: Verdict, read: u64, step: i64) -> anyhow::Result<Judged> {
+pub(crate) async fn record(
+    job: &Job<'_>,
+    verdicts: &mut Table,
+    made: Verdict,
+    read: u64,
+    txn: (&str, i64),
+) -> anyhow::Result<Judged> {
     let batch = made.to_batch().attach()?;
-    let application = made.key.application();
+    let (application, step) = txn;
     let mut found = None;
     let committed = verdicts.commit(async |table: &Table| {
-        if table.txn(&application).await.attach()?.is_some_and(|done| done >= step) {
+        if table.txn(application).await.attach()?.is_some_and(|done| done >= step) {
             let known = verdict::read(table, &made.key.table).await.attach()?;
             let recorded = answer(&known, &made.key).context("failed to find the verdict whose transaction is in the log")?;
             let recorded = Judged::recorded(job, recorded.clone());
@@ -52,7 +62,7 @@ pub(crate) async fn record(job: &Job<'_>, verdicts: &mut Table, made: Verdict, r
         Ok(Plan::Commit(Proposal {
             add,
             remove: Vec::new(),
-            txns: vec![(application.clone(), step)],
+            txns: vec![(application.to_owned(), step)],
             inserted,
             removed: 0,
             summary,

@@ -10,6 +10,7 @@ mod args;
 mod error;
 mod judge;
 mod queries;
+mod remains;
 mod scan;
 mod subject;
 mod text;
@@ -20,6 +21,7 @@ pub use args::Args;
 use error::DqError;
 use lake_core::Summary;
 use lake_edge::{Attach as _, Edge, Output};
+use lake_quality::{Finding, verdict::slice_that_failed};
 use std::{ffi::OsString, process::ExitCode};
 use subject::{Job, Judged};
 
@@ -78,7 +80,12 @@ fn gate(judged: &Judged) -> Result<(), DqError> {
     if verdict.passed {
         return Ok(());
     }
-    let names: Vec<String> = verdict.failures().map(|finding| format!("`{}`", finding.rule)).collect();
+    let earlier = |finding: &Finding| slice_that_failed(finding).is_some();
+    let name = |finding: &Finding| match earlier(finding) {
+        true => format!("`{}` ({})", finding.rule, finding.message),
+        false => format!("`{}`", finding.rule),
+    };
+    let names: Vec<String> = verdict.failures().map(name).collect();
     Err(DqError::Gate {
         table: verdict.key.table.clone(),
         version: verdict.key.version,
@@ -86,6 +93,7 @@ fn gate(judged: &Judged) -> Result<(), DqError> {
         rules: verdict.report.findings.len(),
         names: names.join(", "),
         window: verdict.key.window,
+        earlier: verdict.failures().any(earlier),
     })
 }
 

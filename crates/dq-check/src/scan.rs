@@ -2,15 +2,16 @@
 
 use crate::{
     error::DqError,
-    queries,
+    queries, remains,
     subject::{Job, Subject},
 };
 use arrow::array::RecordBatch;
 use futures::TryStreamExt as _;
 use lake_core::contract::Layer;
 use lake_edge::Attach as _;
-use lake_quality::{Checks, QualityError, Report};
+use lake_quality::{Checks, QualityError, Report, Verdict, verdict};
 use lake_table::{Batch, DataFile, Table};
+use std::collections::HashSet;
 
 /// Rows that the rules see at once: many, since each look has a price, and few enough to stay small in memory.
 const CHUNK_ROWS: usize = 131_072;
@@ -21,15 +22,18 @@ pub(crate) struct Checked {
     pub(crate) counted: u64,
 }
 
-/// Runs all rules. For Bronze only the rows after a version are looked at, but ages and references of all.
-pub(crate) async fn check(job: &Job<'_>, subject: &Subject, since: Option<i64>) -> anyhow::Result<Checked> {
+/// Runs all rules. For Bronze only the rows after a version are looked at, but ages and references of all; what is left of
+/// versions that failed must hold by itself as well.
+pub(crate) async fn check(job: &Job<'_>, subject: &Subject, known: &[Verdict]) -> anyhow::Result<Checked> {
     let mut checks = Checks::of(job.contract, job.window.to());
     provide(subject, &mut checks).await?;
     queries::ask(job, subject, &mut checks).await?;
     let table = subject.table.as_ref();
-    let since = since.filter(|_| matches!(job.contract.layer, Layer::Bronze(_)) && !job.whole);
+    let bronze = matches!(job.contract.layer, Layer::Bronze(_));
+    let passed = verdict::rows_passed(known, &job.contract.hash, table.version());
+    let since = passed.filter(|_| bronze && !job.whole);
     let files = match since {
-        Some(since) => added(table, since).await?,
+        Some(since) => added(table, Some(since), table.version()).await?,
         None => table.files().to_vec(),
     };
     let counted = files.iter().map(|file| file.rows).sum();
@@ -49,7 +53,11 @@ pub(crate) async fn check(job: &Job<'_>, subject: &Subject, since: Option<i64>) 
     if ages_apart {
         each(table, table.files().to_vec(), ages, |batches| checks.observe_ages_batches(batches)).await?;
     }
-    Ok(Checked { report: checks.finish(), counted })
+    let mut report = checks.finish();
+    if bronze {
+        report.findings.extend(remains::check(job, table, known, since).await?);
+    }
+    Ok(Checked { report, counted })
 }
 
 /// Gives the rules the columns of other tables that they refer to.
@@ -70,15 +78,16 @@ async fn provide(subject: &Subject, checks: &mut Checks) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Files that came after a version and are still there.
+/// Files that came after a version and up to one, and are still there.
 ///
 /// When nothing was removed since, all of them: a compaction may have put their rows into other files, but they can be
 /// read. When rows were removed, as by the next generation of a window, those of the removed files are no longer judged.
-async fn added(table: &Table, since: i64) -> anyhow::Result<Vec<DataFile>> {
-    let slice = table.slice(Some(since), table.version()).await.attach()?;
-    let there = |file: &DataFile| table.files().iter().any(|live| live.path == file.path);
+pub(crate) async fn added(table: &Table, since: Option<i64>, upto: i64) -> anyhow::Result<Vec<DataFile>> {
+    let slice = table.slice(since, table.version()).await.attach()?;
+    let there: HashSet<&str> = table.files().iter().map(|live| live.path.as_str()).collect();
     let removes = slice.removes_rows;
-    Ok(slice.files.into_iter().map(|added| added.file).filter(|file| !removes || there(file)).collect())
+    let files = slice.files.into_iter().filter(|added| added.version <= upto).map(|added| added.file);
+    Ok(files.filter(|file| !removes || there.contains(file.path.as_str())).collect())
 }
 
 /// Shows the rows of some files, chunk by chunk, and proves that they are those that the log counts.

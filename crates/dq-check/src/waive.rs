@@ -27,5 +27,6 @@ pub(crate) async fn waive(job: &Job<'_>, version: i64, by: Option<&str>, reason:
     let failed = about.into_iter().filter(|v| !v.passed).max_by_key(|v| v.checked_at).ok_or_else(nothing).attach()?;
     let waiver = failed.waived(by, reason, job.now, job.run_id);
     let rows = waiver.report.rows;
-    record(job, &mut verdicts, waiver, rows, 2).await
+    let application = waiver.key.application();
+    record(job, &mut verdicts, waiver, rows, (&application, 2)).await
 }

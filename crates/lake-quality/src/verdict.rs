@@ -96,6 +96,20 @@ impl Verdict {
         self.report.failed(lake_core::contract::odcs::Severity::Error)
     }
 
+    /// Whether it failed for what its own rows are. Ages and other tables change without the rows, and rows of an earlier
+    /// version that failed are that version's.
+    fn fails_by_its_rows(&self) -> bool {
+        let elsewhere = ["latency:", "reference:", FAILED_SLICE];
+        !self.passed && self.failures().any(|finding| elsewhere.iter().all(|other| !finding.rule.starts_with(other)))
+    }
+
+    /// Whether it failed for rows of an earlier version, and all rows up to a version have been let pass since.
+    #[must_use]
+    pub fn overtaken(&self, passed: Option<i64>) -> bool {
+        let settled = |finding: &Finding| slice_that_failed(finding).is_some_and(|version| Some(version) <= passed);
+        !self.passed && self.failures().any(settled)
+    }
+
     /// Returns the row for the table of verdicts.
     ///
     /// # Errors
@@ -164,7 +178,43 @@ pub fn rows_passed(verdicts: &[Verdict], contract_hash: &str, upto: i64) -> Opti
     passed.map(|v| v.key.version).max()
 }
 
-/// Returns the verdict that answers a key: an equal one, where a waiver wins, or a waiver of the same version and window.
+/// Id of the finding that rows of a failed version are still there; the version follows.
+const FAILED_SLICE: &str = "failed-slice:";
+
+/// Returns the id of the rule that a version which failed is repaired or let pass.
+#[must_use]
+pub fn failed_slice(version: i64) -> String {
+    format!("{FAILED_SLICE}{version}")
+}
+
+/// Returns the version of a finding that rows of a failed version are still there.
+#[must_use]
+pub fn slice_that_failed(finding: &Finding) -> Option<i64> {
+    finding.rule.strip_prefix(FAILED_SLICE)?.parse().ok()
+}
+
+/// Returns the failed verdicts about rows, up to a version and oldest first, that no later pass has settled.
+///
+/// A pass of the same contract settles what failed before: it was a waiver, or the rows were repaired. An edited contract
+/// settles nothing by itself, so that an edit of a description lets no failed row through.
+#[must_use]
+pub fn unsettled<'a>(verdicts: &'a [Verdict], contract_hash: &str, upto: i64) -> Vec<&'a Verdict> {
+    let passed = |hash: &str, upto| rows_passed(verdicts, hash, upto).unwrap_or(-1);
+    let settled = passed(contract_hash, upto);
+    let mut failed: BTreeMap<(i64, &str), &Verdict> = BTreeMap::new();
+    for verdict in verdicts.iter().filter(|v| v.fails_by_its_rows()) {
+        let (version, hash) = (verdict.key.version, verdict.key.contract_hash.as_str());
+        if version > settled && version <= upto && version > passed(hash, i64::MAX) {
+            let known = failed.entry((version, hash)).or_insert(verdict);
+            if verdict.order() < known.order() {
+                *known = verdict;
+            }
+        }
+    }
+    failed.into_values().collect()
+}
+
+/// Returns the verdict that answers a key: the newest equal one, or a waiver of the same version and window, which wins.
 #[must_use]
 pub fn answer<'a>(verdicts: &'a [Verdict], key: &VerdictKey) -> Option<&'a Verdict> {
     let waiver = |v: &&Verdict| {
@@ -173,7 +223,7 @@ pub fn answer<'a>(verdicts: &'a [Verdict], key: &VerdictKey) -> Option<&'a Verdi
             && v.key.contract_hash == key.contract_hash
             && v.key.window.to() == key.window.to()
     };
-    verdicts.iter().find(waiver).or_else(|| verdicts.iter().find(|v| v.key.same(key)))
+    verdicts.iter().find(waiver).or_else(|| verdicts.iter().filter(|v| v.key.same(key)).max_by_key(|v| v.order()))
 }
 
 #[cfg(test)]

@@ -31,8 +31,71 @@ async fn a_failed_slice_blocks_the_later_ones() {
     assert_eq!((failed(&broken), broken.summary.ledger.read), (vec!["currency_invalid"], 1));
     world.put(TABLE, &rates("2018-01-01", &[Some("GBP")]), false).await;
     let blocked = world.ask(TABLE).window("2018-01-01").judge().await.unwrap();
-    assert_eq!((failed(&blocked), blocked.summary.ledger.read), (vec!["currency_invalid"], 2));
+    assert_eq!((failed(&blocked), blocked.summary.ledger.read), (vec!["currency_invalid", "failed-slice:2"], 2));
     assert_eq!(world.passed(TABLE).await, Some(1));
+}
+
+/// A lake in which one undecodable record of one failed, and enough good ones came after it.
+async fn diluted() -> World {
+    let world = World::new();
+    world.put(TABLE, &rates("2017-12-30", &[Some("USD")]), false).await;
+    assert!(world.ask(TABLE).judge().await.unwrap().verdict.passed);
+    let mut broken = rates("2017-12-31", &[Some("GBP")]);
+    broken.push(("_violations", texts(&[Some("undecodable")])));
+    world.put(TABLE, &broken, false).await;
+    let first = world.ask(TABLE).window("2017-12-31").judge().await.unwrap();
+    assert_eq!(failed(&first), ["violations_most"]);
+    let good = ["AUD", "CAD", "CHF", "CNY", "DKK", "JPY"].map(Some);
+    world.put(TABLE, &rates("2018-01-01", &good), false).await;
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn good_rows_do_not_thin_out_a_failed_slice() {
+    let world = diluted().await;
+    let later = world.ask(TABLE).window("2018-01-01").judge().await.unwrap();
+    assert_eq!((failed(&later), later.summary.ledger.read), (vec!["failed-slice:2"], 7));
+    let error = gate(&later).unwrap_err();
+    let told = format!("{error}; {}", lake_core::fault::Faulty::hint(&error).unwrap());
+    let window = "2017-12-31T00:00:00Z/2018-01-01T00:00:00Z";
+    for part in ["1 rows of version 2", window, "still break violations_most", "next --generation", "--waive 3 --reason"] {
+        assert!(told.contains(part), "no `{part}` in {told}");
+    }
+    // Asked again, the answer is the same; nor does it help to look at all rows, or to edit the contract.
+    let again = world.ask(TABLE).window("2018-01-01").run(2).judge().await.unwrap();
+    assert_eq!((failed(&again), again.summary.outcome), (vec!["failed-slice:2"], Outcome::AlreadyDone));
+    let whole = world.ask(TABLE).window("2018-01-02").whole().judge().await.unwrap();
+    assert_eq!((failed(&whole), whole.summary.ledger.read), (vec!["failed-slice:2"], 8));
+    let edited = world.ask(TABLE).window("2018-01-01").edited().judge().await.unwrap();
+    assert_eq!((failed(&edited), edited.summary.ledger.read), (vec!["failed-slice:2"], 8));
+    assert_eq!(world.passed(TABLE).await, Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_waiver_of_the_failed_slice_or_of_a_later_version_ends_the_block() {
+    let world = diluted().await;
+    assert!(!world.ask(TABLE).window("2018-01-01").judge().await.unwrap().verdict.passed);
+    world.ask(TABLE).window("2017-12-31").run(2).waive(2, Some("ada"), Some("known outage")).await.unwrap();
+    let judged = world.ask(TABLE).window("2018-01-01").run(3).judge().await.unwrap();
+    assert_eq!((judged.verdict.passed, judged.summary.outcome, judged.summary.ledger.read), (true, Outcome::Committed, 6));
+    let again = world.ask(TABLE).window("2018-01-01").run(4).judge().await.unwrap();
+    assert_eq!((again.verdict.passed, again.summary.outcome), (true, Outcome::AlreadyDone));
+    assert_eq!(world.passed(TABLE).await, Some(3));
+
+    let world = diluted().await;
+    assert!(!world.ask(TABLE).window("2018-01-01").judge().await.unwrap().verdict.passed);
+    world.ask(TABLE).window("2018-01-01").run(2).waive(3, Some("ada"), Some("known outage")).await.unwrap();
+    world.put(TABLE, &rates("2018-01-02", &[Some("GBP")]), false).await;
+    let next = world.ask(TABLE).window("2018-01-02").run(3).judge().await.unwrap();
+    assert_eq!((next.verdict.passed, next.summary.ledger.read), (true, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_generation_of_the_failed_slice_ends_the_block() {
+    let world = diluted().await;
+    assert!(!world.ask(TABLE).window("2018-01-01").judge().await.unwrap().verdict.passed);
+    world.put(TABLE, &rates("2017-12-31", &[Some("GBP")]), true).await;
+    assert!(world.ask(TABLE).window("2018-01-01").judge().await.unwrap().verdict.passed);
 }
 
 #[tokio::test(flavor = "multi_thread")]

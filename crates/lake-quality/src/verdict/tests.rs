@@ -111,6 +111,35 @@ fn the_newest_verdict_about_a_version_decides() {
 }
 
 #[test]
+fn a_failure_by_rows_stands_until_a_pass_of_its_contract_settles_it() {
+    let day = "2017-12-30";
+    let under = |hash: &str, mut verdict: Verdict| {
+        verdict.key.contract_hash = hash.into();
+        verdict
+    };
+    let versions = |known: &[Verdict], hash: &str, upto| -> Vec<i64> {
+        unsettled(known, hash, upto).iter().map(|v| v.key.version).collect()
+    };
+    let known = [verdict(3, day, true), verdict(4, day, false), verdict(5, day, false)];
+    assert_eq!(versions(&known, HASH, 9), [4, 5]);
+    assert_eq!(versions(&known, HASH, 4), [4]);
+    // Neither an edited contract nor a pass before the failure settles it.
+    assert_eq!(versions(&known, "edited", 9), [4, 5]);
+    let settled = [known.to_vec(), vec![waiver(&known[2])]].concat();
+    assert_eq!(versions(&settled, HASH, 9), Vec::<i64>::new());
+    assert_eq!(versions(&settled, "edited", 9), Vec::<i64>::new());
+    let mended = [known.to_vec(), vec![under("edited", verdict(6, day, true))]].concat();
+    assert_eq!(versions(&mended, "edited", 9), Vec::<i64>::new());
+    // What failed for its age, for other tables or for earlier rows says nothing of its own rows.
+    for rule in ["latency:c", "reference:c:t.c", "failed-slice:2"] {
+        let mut other = verdict(4, day, false);
+        other.report.findings[1].rule = rule.into();
+        assert_eq!(versions(&[other.clone()], HASH, 9), Vec::<i64>::new(), "{rule}");
+        assert_eq!([Some(1), Some(2), None].map(|passed| other.overtaken(passed)), [false, rule == "failed-slice:2", false]);
+    }
+}
+
+#[test]
 fn rows_that_passed_once_are_not_checked_again() {
     let (day, next) = ("2017-12-30", "2017-12-31");
     let all = [verdict(3, day, true), verdict(5, day, true), verdict(5, next, false), verdict(6, next, false)];
