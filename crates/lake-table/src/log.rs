@@ -38,6 +38,8 @@ pub struct Slice {
     pub files: Vec<SliceFile>,
     /// Whether some version in the range removes rows: then the files alone do not tell the change.
     pub removes_rows: bool,
+    /// The last version in the range that adds or removes rows.
+    pub changed: Option<i64>,
 }
 
 /// A file of a slice.
@@ -59,6 +61,9 @@ impl Table {
         for version in after.map_or(0, |v| v + 1)..=upto {
             let entry = self.entry(version).await?;
             slice.removes_rows |= entry.removes_rows;
+            if entry.removes_rows || !entry.files.is_empty() {
+                slice.changed = Some(version);
+            }
             slice.files.extend(entry.files.into_iter().map(|file| SliceFile { version, file }));
         }
         Ok(slice)

@@ -1,7 +1,8 @@
 //! What a run has to do: which versions of its inputs it consumes.
 //!
 //! Progress is the table's own: the application is the input's Delta id, the version the last one whose rows are in. It moves
-//! to the last version that *brought rows*, so that tables that read the same input agree whenever they hold the same rows.
+//! to the last version that *brought or took away rows*, so that tables that read the same input agree whenever they hold the
+//! same rows, and so that what a rebuild has seen removed is not met again by the next run.
 
 use crate::fault;
 use lake_core::{
@@ -41,6 +42,8 @@ pub(crate) struct Input {
     pub(crate) files: Vec<SliceFile>,
     /// Files that earlier runs have read; only for tables that need them again.
     pub(crate) earlier: Vec<SliceFile>,
+    /// Last of the consumed versions that changed rows; none when nothing did.
+    pub(crate) advanced: Option<i64>,
     /// The newest ingest date, in days since 1970.
     pub(crate) newest_date: Option<i32>,
 }
@@ -49,11 +52,6 @@ impl Input {
     /// Application id of the progress.
     pub(crate) fn application(&self) -> &str {
         self.table.id()
-    }
-
-    /// Last version that brings rows; none when nothing does.
-    pub(crate) fn advanced(&self) -> Option<i64> {
-        self.files.iter().map(|file| file.version).max()
     }
 }
 
@@ -89,7 +87,8 @@ async fn plan(ask: Ask<'_>, number: usize, input: Table, target: i64, of: (&Tabl
     let consumed = progress.filter(|_| !ask.full_refresh);
     let newest_date = newest_date(&input, target, ask).await?;
     if consumed.is_some_and(|consumed| consumed >= target) {
-        return Ok(Input { number, table: input, consumed, target, files: Vec::new(), earlier: Vec::new(), newest_date });
+        let (files, earlier) = (Vec::new(), Vec::new());
+        return Ok(Input { number, table: input, consumed, target, files, earlier, advanced: None, newest_date });
     }
     let slice = input.slice(consumed, target).await.attach()?;
     if slice.removes_rows && !ask.full_refresh {
@@ -101,7 +100,7 @@ async fn plan(ask: Ask<'_>, number: usize, input: Table, target: i64, of: (&Tabl
         Some(consumed) if recalls => live(&input, target, ask, input.slice(None, consumed).await.attach()?.files).await?,
         _ => Vec::new(),
     };
-    Ok(Input { number, table: input, consumed, target, files, earlier, newest_date })
+    Ok(Input { number, table: input, consumed, target, files, earlier, advanced: slice.changed, newest_date })
 }
 
 /// The version to consume: the caller's, else the newest that has passed, else the newest.

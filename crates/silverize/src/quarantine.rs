@@ -60,7 +60,7 @@ impl Progress {
             application: input.application().to_owned(),
             table: input.table.spec().name.clone(),
             data: input.consumed.unwrap_or(-1),
-            next: input.advanced(),
+            next: input.advanced,
         }
     }
 }

@@ -160,7 +160,7 @@ impl<'e> Job<'e> {
         for input in inputs {
             let stored = lake_edge::Attach::attach(table.txn(input.application()).await)?.unwrap_or(-1);
             txns.extend(
-                input.advanced().filter(|version| *version > stored).map(|version| (input.application().to_owned(), version)),
+                input.advanced.filter(|version| *version > stored).map(|version| (input.application().to_owned(), version)),
             );
         }
         let named = self.plans.iter().map(|plan| plan.table.clone()).zip(by_input);

@@ -28,6 +28,7 @@ async fn a_slice_holds_what_its_versions_added() {
     assert!(whole.removes_rows, "version 4 rewrites a file");
     assert!(table.slice(Some(3), 4).await.unwrap().removes_rows);
     assert!(table.slice(Some(4), 4).await.unwrap().files.is_empty());
+    assert_eq!((slice.changed, whole.changed, table.slice(None, 0).await.unwrap().changed), (Some(3), Some(4), None));
     let error = table.slice(Some(4), 5).await.unwrap_err();
     assert!(matches!(error, TableError::Log { version: 5, .. }), "{error}");
 }
