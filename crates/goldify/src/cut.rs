@@ -20,8 +20,8 @@ impl Cut {
     /// Opens every input at the version that the caller fixed, by default at the newest one that passed its checks.
     ///
     /// # Errors
-    /// For a fixed version of what is no input, an input that is not there or has no passed version, and versions that do not
-    /// belong together.
+    /// For a fixed version of what is no input or that has not passed, an input that is not there or has no passed version, and
+    /// versions that do not belong together.
     pub(crate) async fn of(edge: &Edge) -> anyhow::Result<Self> {
         let inputs = edge.contract.inputs();
         if let Some(other) = edge.inputs.keys().find(|name| !inputs.contains(&name.as_str())) {
@@ -31,7 +31,7 @@ impl Cut {
         let mut tables = BTreeMap::new();
         for name in inputs {
             let version = match edge.inputs.get(name) {
-                Some(fixed) => Some(*fixed),
+                Some(fixed) => Some(permitted(edge, verdicts.as_ref(), name, *fixed).await?),
                 None => passed(edge, verdicts.as_ref(), name).await?,
             };
             tables.insert(name.to_owned(), Arc::new(open(edge, name, version).await?));
@@ -125,6 +125,19 @@ fn shared_sources<'a>(edge: &'a Edge, silver: &'a BTreeMap<String, i64>) -> Vec<
     let shared = readers.into_iter().filter(|(_, readers)| readers.len() > 1);
     let bronze = shared.filter_map(|(source, readers)| Some((edge.contracts.get(source)?, readers)));
     bronze.filter(|(source, _)| matches!(source.layer, Layer::Bronze(_))).collect()
+}
+
+/// The caller's version, which must have passed: a gate that can be walked around by naming a version is none.
+async fn permitted(edge: &Edge, verdicts: Option<&Table>, name: &str, version: i64) -> anyhow::Result<i64> {
+    let all = match verdicts {
+        Some(verdicts) => verdict::read(verdicts, name).await.attach()?,
+        None => Vec::new(),
+    };
+    let contract = edge.contracts.table(name).attach()?;
+    match verdict::decided(&all, &contract.hash, version, edge.run.window.to()) {
+        Some(true) => Ok(version),
+        found => Err(GoldError::NotPassed { input: name.to_owned(), version, failed: found.is_some() }).attach(),
+    }
 }
 
 /// The newest version that passed its checks; `None`, the newest at all, for a table that no check has looked at yet.

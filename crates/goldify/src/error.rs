@@ -37,6 +37,16 @@ pub(crate) enum GoldError {
         /// The input.
         input: String,
     },
+    /// The version that was given may not be read.
+    #[error("version {version} of input `{input}` {}", if *.failed { "failed its checks" } else { "is not checked under its present contract" })]
+    NotPassed {
+        /// The input.
+        input: String,
+        /// As given.
+        version: i64,
+        /// It was checked and failed.
+        failed: bool,
+    },
     /// The inputs were made from different versions of one table.
     #[error("the inputs do not belong together: of `{source_table}`, {one}, but {other}")]
     Torn {
@@ -81,7 +91,11 @@ impl Faulty for GoldError {
         match self {
             Self::NoModel | Self::NoLedger | Self::Unaccounted { .. } | Self::NoInput { .. } => Fault::Config,
             Self::Missing { .. } | Self::Torn { .. } | Self::Behind { .. } => Fault::Transient,
-            Self::Unchecked { .. } | Self::Broken { .. } | Self::Unbalanced { .. } | Self::Unconserved { .. } => Fault::Data,
+            Self::Unchecked { .. }
+            | Self::NotPassed { .. }
+            | Self::Broken { .. }
+            | Self::Unbalanced { .. }
+            | Self::Unconserved { .. } => Fault::Data,
         }
     }
 
@@ -89,6 +103,7 @@ impl Faulty for GoldError {
         match self {
             Self::Missing { input } => Some(format!("build `{input}` first")),
             Self::Unchecked { input } => Some(format!("run dq-check {input}, or give a version with --input")),
+            Self::NotPassed { input, version, .. } => Some(format!("run dq-check {input} --input {input}@{version}")),
             Self::Torn { .. } | Self::Behind { .. } => Some("let all inputs catch up, then resolve their versions again".into()),
             _ => None,
         }

@@ -1,208 +1,17 @@
 //! The whole program on a lake in a temporary directory, with the project's own contracts.
 
+mod world;
+
 use arrow::{
-    array::{Array as _, ArrayRef, AsArray as _, RecordBatch, StringArray, new_null_array},
+    array::{AsArray as _, RecordBatch},
     compute::cast,
-    datatypes::{Field, Int64Type},
+    datatypes::Int64Type,
 };
-use lake_core::{Contract, Ledger, RunId, Summary, summary::Outcome};
-use lake_table::{Lake, Plan, Proposal, Table, TableSpec};
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    process::ExitCode,
-    sync::Arc,
-};
+use lake_core::summary::Outcome;
+use lake_table::{Plan, Proposal, Table, TableSpec};
+use std::{collections::BTreeMap, process::ExitCode};
 
-const CONTRACTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../contracts");
-const MAIN: [&str; 2] = ["--window", "2017-12-30"];
-
-/// A lake, its contracts and its secrets.
-struct World {
-    root: tempfile::TempDir,
-    contracts: PathBuf,
-}
-
-impl World {
-    fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        let secret = root.path().join("secrets/masking");
-        std::fs::create_dir_all(&secret).unwrap();
-        std::fs::write(secret.join("token-key"), format!(r#"{{"key_id":"k1","key":"{}"}}"#, "0f".repeat(32))).unwrap();
-        Self { root, contracts: CONTRACTS.into() }
-    }
-
-    /// A world whose contracts can be changed.
-    fn with_own_contracts() -> Self {
-        let mut world = Self::new();
-        world.contracts = world.root.path().join("contracts");
-        copy(Path::new(CONTRACTS), &world.contracts);
-        world
-    }
-
-    fn edit(&self, file: &str, from: &str, to: &str) {
-        let path = self.contracts.join(file);
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.contains(from), "{file} has no `{from}`");
-        std::fs::write(path, text.replacen(from, to, 1)).unwrap();
-    }
-
-    fn goldify(&self, table: &str, more: &[&str]) -> (ExitCode, Option<Summary>) {
-        let root = self.root.path();
-        let target = root.join("summary.json");
-        let _ = std::fs::remove_file(&target);
-        let mut argv: Vec<String> = ["goldify", table, MAIN[0], MAIN[1]].map(str::to_owned).to_vec();
-        argv.extend(["--lake".to_owned(), root.join("lake").display().to_string()]);
-        argv.extend(["--contracts".to_owned(), self.contracts.display().to_string()]);
-        argv.extend(["--secrets".to_owned(), format!("file:{}", root.join("secrets").display())]);
-        argv.extend(["--summary-to".to_owned(), target.display().to_string()]);
-        argv.extend(more.iter().map(|arg| (*arg).to_owned()));
-        let exit = crate::main(argv.into_iter().map(Into::into));
-        (exit, std::fs::read_to_string(target).ok().map(|text| serde_json::from_str(&text).unwrap()))
-    }
-
-    fn done(&self, table: &str, more: &[&str]) -> Summary {
-        let (exit, summary) = self.goldify(table, more);
-        assert_eq!(exit, ExitCode::SUCCESS);
-        summary.unwrap()
-    }
-
-    fn contract(&self, table: &str) -> Contract {
-        let (contracts, _) = lake_edge::load_contracts(&self.contracts).unwrap();
-        contracts.table(table).unwrap().clone()
-    }
-
-    fn lake(&self) -> Lake {
-        Lake::open(&self.root.path().join("lake").display().to_string()).unwrap()
-    }
-
-    /// Replaces a table's rows, given as one text per row, `column=value` separated by blanks.
-    fn put(&self, table: &str, rows: &[&str], txns: &[(&str, i64)]) -> i64 {
-        let spec = TableSpec::of(&self.contract(table));
-        let batch = batch(&spec, rows);
-        run(async {
-            let mut table = Table::open_or_create(&self.lake(), &spec).await.unwrap();
-            let mut writer = table.writer();
-            writer.write(&batch).await.unwrap();
-            let add = writer.finish().await.unwrap();
-            let rows = batch.num_rows() as u64;
-            let plan = async |table: &Table| -> anyhow::Result<Plan> {
-                Ok(Plan::Commit(Proposal {
-                    add: add.clone(),
-                    remove: table.files().to_vec(),
-                    txns: txns.iter().map(|(id, version)| ((*id).to_owned(), *version)).collect(),
-                    inserted: rows,
-                    removed: table.rows(),
-                    summary: summary(&table.spec().name, rows),
-                }))
-            };
-            table.commit(plan).await.unwrap();
-            table.version()
-        })
-    }
-
-    fn rows(&self, spec: &TableSpec, columns: &[&str]) -> Vec<String> {
-        let batches = run(async { Table::open(&self.lake(), spec).await.unwrap().unwrap().read(Some(columns)).await.unwrap() });
-        let mut rows = Vec::new();
-        for batch in batches {
-            let texts: Vec<ArrayRef> =
-                batch.columns().iter().map(|c| cast(c, &arrow::datatypes::DataType::Utf8).unwrap()).collect();
-            for row in 0..batch.num_rows() {
-                let value = |text: &ArrayRef| {
-                    if text.is_null(row) { "-".to_owned() } else { text.as_string::<i32>().value(row).to_owned() }
-                };
-                rows.push(texts.iter().map(value).collect::<Vec<_>>().join(" "));
-            }
-        }
-        rows
-    }
-
-    fn version(&self, spec: &TableSpec) -> Option<i64> {
-        run(async { Table::open(&self.lake(), spec).await.unwrap().map(|table| table.version()) })
-    }
-
-    fn products(&self, rows: &[&str]) -> i64 {
-        self.put("silver_products_history", rows, &[])
-    }
-
-    /// One order with one line, and what it needs.
-    fn sales(&self, currency: &str) {
-        self.put("silver_orders", &[&order("o1", "c1", currency)], &[]);
-        self.put("silver_order_items", &[&format!("order_id=o1 {LINE}")], &[]);
-        self.put("silver_order_movements", &[], &[]);
-        self.put("silver_fx_rates", &[], &[]);
-        self.put(
-            "silver_customers_history",
-            &["customer_id=c1 changed_at=2017-01-02T12:00:00Z country=US email=a@b.example"],
-            &[],
-        );
-        self.products(&["product_id=p1 changed_at=2017-01-02T12:00:00Z list_price=1.00 category=SOUP is_active=true"]);
-        self.done("gold_dim_customers", &[]);
-        self.done("gold_dim_products", &[]);
-    }
-}
-
-fn run<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(work)
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
-fn batch(spec: &TableSpec, rows: &[&str]) -> RecordBatch {
-    let value =
-        |row: &str, name: &str| row.split(' ').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=').map(str::to_owned));
-    let column = |field: &Arc<Field>| -> ArrayRef {
-        let texts: ArrayRef = Arc::new(rows.iter().map(|row| value(row, field.name())).collect::<StringArray>());
-        if texts.null_count() == texts.len() {
-            new_null_array(field.data_type(), rows.len())
-        } else {
-            cast(&texts, field.data_type()).unwrap()
-        }
-    };
-    RecordBatch::try_new(spec.schema.clone(), spec.schema.fields().iter().map(column).collect()).unwrap()
-}
-
-fn summary(table: &str, rows: u64) -> Summary {
-    Summary {
-        schema_version: 1,
-        outcome: Outcome::Committed,
-        run_id: "00000000-0000-7000-8000-000000000000".parse::<RunId>().unwrap(),
-        attempt: 1,
-        program: "test".into(),
-        program_version: "0".into(),
-        table: table.into(),
-        window: "2017-12-30".parse().unwrap(),
-        inputs: BTreeMap::new(),
-        ledger: Ledger { read: rows, accepted: rows, ..Ledger::default() },
-        table_version: None,
-        contract: String::new(),
-        contract_hash: String::new(),
-        duration_ms: 0,
-        bytes_written: 0,
-        peak_rss_bytes: 0,
-        facts: BTreeMap::new(),
-    }
-}
-
-/// One line of an order.
-const LINE: &str = "line_number=1 product_id=p1 quantity=1 gross_amount=2.00 discount_amount=0.50 net_amount=1.50 \
-                    manufacturer_coupon_amount=0.00 source=kafka is_late=false";
-
-/// The header of an order.
-fn order(id: &str, customer: &str, currency: &str) -> String {
-    let rest = "ordered_at=2017-12-20T12:00:00Z status=PLACED source=kafka is_late=false";
-    format!("order_id={id} customer_id={customer} currency={currency} {rest}")
-}
+use world::*;
 
 const SOUP: &str = "product_id=p1 changed_at=2017-01-02T12:00:00Z list_price=1.00 category=SOUP is_active=true";
 const DEARER: &str = "product_id=p1 changed_at=2017-06-02T12:00:00Z list_price=2.00 category=SOUP is_active=true";
@@ -248,7 +57,12 @@ fn a_change_replaces_the_table_and_older_inputs_do_not_bring_it_back() {
     let mut rows = world.rows(&spec, &columns);
     rows.sort();
     assert_eq!(rows, ["p1 1900-01-01 2017-06-02 1.00", "p1 2017-06-02 - 2.00", "unknown 1900-01-01 - -"]);
-    let older = world.done("gold_dim_products", &["--input", "silver_products_history@1"]);
+    let fixed = ["--input", "silver_products_history@1"];
+    assert_eq!(world.goldify("gold_dim_products", &fixed).0, ExitCode::from(65), "nobody has looked at it");
+    world.judge("silver_products_history", 1, false);
+    assert_eq!(world.goldify("gold_dim_products", &fixed).0, ExitCode::from(65), "it failed");
+    world.judge("silver_products_history", 1, true);
+    let older = world.done("gold_dim_products", &fixed);
     assert_eq!(older.outcome, Outcome::AlreadyDone);
     assert_eq!(world.rows(&spec, &columns).len(), 3);
 }

@@ -169,6 +169,15 @@ pub fn newest_passed(verdicts: &[Verdict], contract_hash: &str) -> Option<i64> {
     newest.into_iter().rev().find(|(_, verdict)| verdict.passed).map(|(version, _)| version)
 }
 
+/// Returns whether the next layer may read a version in a window: what was decided at the window's end, else what was decided
+/// last; `None` when nobody has looked at the version under this contract.
+#[must_use]
+pub fn decided(verdicts: &[Verdict], contract_hash: &str, version: i64, window_end: DateTime<Utc>) -> Option<bool> {
+    let about = || verdicts.iter().filter(|v| v.key.contract_hash == contract_hash && v.key.version == version);
+    let of_window = about().filter(|v| v.key.window.to() == window_end).max_by_key(|v| v.order());
+    of_window.or_else(|| about().max_by_key(|v| v.order())).map(|v| v.passed)
+}
+
 /// Returns the newest version, up to one, whose rows passed or were let pass under a contract.
 ///
 /// A later failure of the same version can only be about age or other tables, since a version's rows never change.

@@ -72,6 +72,8 @@ fn a_fixed_version_is_the_last_that_is_read() {
     let world = World::new();
     world.events(&[&placed("a", "o1", 1)]);
     world.events(&[&placed("b", "o2", 1)]);
+    world.judge("bronze_events", 1, true);
+    world.judge("bronze_events", 2, true);
     world.good("silver_orders", &["--input", "bronze_events@1"]);
     assert_eq!(world.silver("silver_orders", &["order_id"]), ["o1"]);
     assert_eq!(world.good("silver_orders", &["--input", "bronze_events@1"]).outcome, Outcome::Unchanged);
@@ -86,10 +88,16 @@ fn a_fixed_version_is_the_last_that_is_read() {
 fn nothing_is_read_that_has_not_passed() {
     let world = World::new();
     world.events(&[&placed("a", "o1", 1)]);
-    world.runtime.block_on(Table::open_or_create(&world.lake(), &lake_quality::verdict::spec())).unwrap();
-    assert_eq!(world.run("silver_orders", &["--input", "bronze_events@1"]).0, code(ExitCode::SUCCESS));
-    world.events(&[&placed("b", "o2", 1)]);
+    let fixed = ["--input", "bronze_events@1"];
+    assert_eq!(world.run("silver_orders", &fixed).0, code(ExitCode::from(65)), "nobody has looked at it");
+    world.judge("bronze_events", 1, false);
+    assert_eq!(world.run("silver_orders", &fixed).0, code(ExitCode::from(65)), "it failed");
     assert_eq!(world.run("silver_orders", &[]).0, code(ExitCode::from(65)));
+    assert_eq!(world.version(&TableSpec::of(&testing::orders())), Some(0), "something was committed");
+    world.judge("bronze_events", 1, true);
+    world.good("silver_orders", &fixed);
+    world.events(&[&placed("b", "o2", 1)]);
+    assert_eq!(world.good("silver_orders", &[]).outcome, Outcome::Unchanged);
 }
 
 #[test]
@@ -175,6 +183,7 @@ fn a_slow_run_leaves_the_leftovers_of_a_faster_one_alone() {
     world.good("silver_orders", &[]);
     world.events(&["broken"]);
     world.events(&["broken, too"]);
+    [2, 3].iter().for_each(|version| world.judge("bronze_events", *version, true));
     let fast = world.good("silver_orders", &["--input", "bronze_events@3"]);
     // As if the slow one had planned, and committed its leftovers, while the fast one stood between its two commits.
     let log = world.log("silver/orders", fast.table_version.unwrap());

@@ -5,12 +5,13 @@
 //! same rows, and so that what a rebuild has seen removed is not met again by the next run.
 
 use crate::fault;
+use chrono::{DateTime, Utc};
 use lake_core::{
     Contract, Fault,
     contract::{ContractSet, Silver, layer::SilverKind},
 };
 use lake_edge::Attach as _;
-use lake_quality::verdict;
+use lake_quality::{Verdict, verdict};
 use lake_table::{Lake, SliceFile, Table, TableSpec};
 use std::collections::{BTreeMap, HashSet};
 
@@ -25,6 +26,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) inputs: &'a BTreeMap<String, i64>,
     /// Rebuild the table.
     pub(crate) full_refresh: bool,
+    /// End of the run's window: how old an input may be depends on it.
+    pub(crate) window_end: DateTime<Utc>,
 }
 
 /// One input of a run.
@@ -80,9 +83,6 @@ pub(crate) async fn inputs(ask: Ask<'_>, contract: &Contract, silver: &Silver, t
 async fn plan(ask: Ask<'_>, number: usize, input: Table, target: i64, of: (&Table, bool)) -> anyhow::Result<Input> {
     let (table, recalls) = of;
     let name = input.spec().name.clone();
-    if target > input.version() {
-        return Err(fault::data(format_args!("read version {target} of `{name}`: the newest is {}", input.version())));
-    }
     let progress = table.txn(input.id()).await.attach()?;
     let consumed = progress.filter(|_| !ask.full_refresh);
     let newest_date = newest_date(&input, target, ask).await?;
@@ -103,15 +103,35 @@ async fn plan(ask: Ask<'_>, number: usize, input: Table, target: i64, of: (&Tabl
     Ok(Input { number, table: input, consumed, target, files, earlier, advanced: slice.changed, newest_date })
 }
 
-/// The version to consume: the caller's, else the newest that has passed, else the newest.
+/// The version to consume: the caller's, which must have passed, else the newest that has passed, else the newest.
 async fn target(ask: Ask<'_>, source: &Contract, table: &Table) -> anyhow::Result<i64> {
+    let verdicts = Table::open(ask.lake, &verdict::spec()).await.attach()?;
+    let known = match &verdicts {
+        Some(verdicts) => verdict::read(verdicts, &source.table).await.attach()?,
+        None => Vec::new(),
+    };
     if let Some(version) = ask.inputs.get(&source.table) {
-        return Ok(*version);
+        return fixed(ask, source, table, &known, *version);
     }
-    let Some(verdicts) = Table::open(ask.lake, &verdict::spec()).await.attach()? else { return Ok(table.version()) };
-    let known = verdict::read(&verdicts, &source.table).await.attach()?;
+    if verdicts.is_none() {
+        return Ok(table.version());
+    }
     verdict::newest_passed(&known, &source.hash)
         .ok_or_else(|| fault::data(format_args!("read `{0}`: no version of it has passed; run dq-check {0}", source.table)))
+}
+
+/// The caller's version: a gate that can be walked around by naming a version is none.
+fn fixed(ask: Ask<'_>, source: &Contract, table: &Table, known: &[Verdict], version: i64) -> anyhow::Result<i64> {
+    let name = &source.table;
+    if version > table.version() {
+        return Err(fault::data(format_args!("read version {version} of `{name}`: the newest is {}", table.version())));
+    }
+    let why = match verdict::decided(known, &source.hash, version, ask.window_end) {
+        Some(true) => return Ok(version),
+        Some(false) => "its checks failed",
+        None => "it is not checked under its present contract",
+    };
+    Err(fault::data(format_args!("read version {version} of `{name}`: {why}; see dq-check {name} --input {name}@{version}")))
 }
 
 /// Those of some files that still hold rows at a version.

@@ -55,7 +55,13 @@ impl<'e> Job<'e> {
     /// Makes the plan of a commit at the table's snapshot.
     pub(crate) async fn attempt(&self, table: &Table) -> anyhow::Result<Plan> {
         let edge = self.edge;
-        let ask = Ask { lake: &edge.lake, contracts: &edge.contracts, inputs: &edge.inputs, full_refresh: edge.full_refresh };
+        let ask = Ask {
+            lake: &edge.lake,
+            contracts: &edge.contracts,
+            inputs: &edge.inputs,
+            full_refresh: edge.full_refresh,
+            window_end: edge.run.window.to(),
+        };
         let inputs = plan::inputs(ask, &edge.contract, self.silver, table).await?;
         lake_core::fault_point!("silver.plan.after");
         let versions: BTreeMap<String, i64> =

@@ -4,9 +4,10 @@ use crate::testing;
 use arrow::array::{Array as _, ArrayRef, RecordBatch, new_null_array};
 use lake_core::{
     Contract, Ledger, RunId, Summary, Window,
-    contract::ContractSet,
+    contract::{ContractSet, odcs::Severity},
     summary::{Outcome, SCHEMA_VERSION},
 };
+use lake_quality::{Finding, Report, Verdict, verdict::VerdictKey};
 use lake_table::{Lake, Plan, Proposal, Table, TableSpec};
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, str::FromStr as _};
 
@@ -87,6 +88,42 @@ impl World {
                 Ok(Plan::Commit(Proposal { add, remove, txns: Vec::new(), inserted, removed, summary: summary(table) }))
             };
             bronze.commit(plan).await.unwrap();
+        });
+    }
+
+    /// Records what was decided about a version of a Bronze table; a pass is decided after a failure.
+    pub(crate) fn judge(&self, table: &str, version: i64, passed: bool) {
+        let contract = self.contracts.get(table).unwrap();
+        let key = VerdictKey {
+            table: table.to_owned(),
+            version,
+            contract_hash: contract.hash.clone(),
+            window: Window::from_str("2017-12-30").unwrap(),
+            references: BTreeMap::new(),
+        };
+        let finding = Finding {
+            rule: "r".into(),
+            severity: Severity::Error,
+            dimension: "conformity".into(),
+            passed,
+            measured: None,
+            expected: String::new(),
+            message: String::new(),
+        };
+        let report = Report { rows: 1, findings: vec![finding] };
+        let run_id = RunId::from_str("00000000-0000-7000-8000-000000000001").unwrap();
+        let decided_at = chrono::DateTime::UNIX_EPOCH + chrono::Duration::hours(i64::from(passed));
+        let batch = Verdict::of(key, contract.reference(), report, decided_at, run_id).to_batch().unwrap();
+        self.runtime.block_on(async {
+            let mut verdicts = Table::open_or_create(&self.lake(), &lake_quality::verdict::spec()).await.unwrap();
+            let plan = async |verdicts: &Table| {
+                let mut writer = verdicts.writer();
+                writer.write(&batch).await?;
+                let add = writer.finish().await?;
+                let summary = summary("ops_dq_verdicts");
+                Ok(Plan::Commit(Proposal { add, remove: Vec::new(), txns: Vec::new(), inserted: 1, removed: 0, summary }))
+            };
+            verdicts.commit(plan).await.unwrap();
         });
     }
 

@@ -111,6 +111,19 @@ fn the_newest_verdict_about_a_version_decides() {
 }
 
 #[test]
+fn the_verdict_of_the_window_decides_about_a_fixed_version() {
+    let (day, next) = ("2017-12-30", "2017-12-31");
+    let end = |day: &str| day.parse::<Window>().unwrap().to();
+    // Fresh on its own day, old on the next.
+    let known = [verdict(5, day, true), verdict(5, next, false)];
+    assert_eq!(decided(&known, HASH, 5, end(day)), Some(true));
+    assert_eq!(decided(&known, HASH, 5, end(next)), Some(false));
+    assert_eq!(decided(&known, HASH, 5, end("2018-01-01")), Some(false));
+    assert_eq!(decided(&[known[0].clone(), known[1].clone(), waiver(&known[1])], HASH, 5, end(next)), Some(true));
+    assert_eq!((decided(&known, HASH, 4, end(day)), decided(&known, "other", 5, end(day))), (None, None));
+}
+
+#[test]
 fn a_failure_by_rows_stands_until_a_pass_of_its_contract_settles_it() {
     let day = "2017-12-30";
     let under = |hash: &str, mut verdict: Verdict| {
