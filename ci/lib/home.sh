@@ -6,15 +6,15 @@ mkdir -p "$SLUICE_HOME"
 SLUICE_HOME="$(cd "$SLUICE_HOME" && pwd)"
 export PYTHONDONTWRITEBYTECODE=1
 
-# Proofs on the small slice have homes of their own, with servers of their own, so that a demo with the full data is not
-# disturbed: `small` keeps a lake with all days in it, in `staged` the sources are set back and forth.
-# The environment and the programs are shared.
+# Proofs and benchmarks have homes of their own, with servers of their own, so that a demo with the full data is not
+# disturbed: `small` keeps a lake with all days in it, in `staged` the sources are set back and forth, in `bench` they stand
+# at history. The environment and the programs are shared.
 use_home() {
   local name="$1" whole="$SLUICE_HOME"
-  case "$(basename "$whole")" in small | staged) whole="$(dirname "$whole")" ;; esac
+  case "$(basename "$whole")" in small | staged | bench) whole="$(dirname "$whole")" ;; esac
   SLUICE_HOME="$whole" "$root/ci/lib/venv" >/dev/null
-  mkdir -p "$whole/$name" "$whole/bin" "$whole/bin-faults"
-  for shared in venv bin bin-faults; do
+  mkdir -p "$whole/$name" "$whole/bin" "$whole/bin-faults" "$whole/bin-release"
+  for shared in venv bin bin-faults bin-release; do
     ln -sfn "$whole/$shared" "$whole/$name/$shared"
   done
   export SLUICE_HOME="$whole/$name"

@@ -1,0 +1,1 @@
+"""What `ci/bench/day` measures: history, the stream, Silver beside DuckDB, and runs that find nothing to do."""
