@@ -202,10 +202,7 @@ impl Client {
         let failed = |error| options.failed("log in to Snowflake", &error);
         let database = driver.new_database_with_opts(options.of_database()).map_err(failed)?;
         let connection = database.new_connection().map_err(failed)?;
-        let mut client = Self { connection, options: options.clone() };
-        // An account's own zone would move a window's bounds where the cursor is an instant.
-        client.query("set the session's time zone", "ALTER SESSION SET TIMEZONE = 'UTC'")?;
-        Ok(client)
+        Ok(Self { connection, options: options.clone() })
     }
 
     /// Runs a query and returns its batches as a stream.

@@ -10,6 +10,8 @@ pub(crate) struct Query {
     columns: Vec<String>,
     key: Vec<String>,
     cursor: String,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
     predicate: String,
     /// Rows of one slice.
     pub(crate) slice_rows: u64,
@@ -25,16 +27,36 @@ pub(crate) struct Slice {
 impl Query {
     /// Returns the queries of a window over a source.
     pub(crate) fn new(source: &SnowflakeSource, columns: &[String], window: &Window) -> Self {
-        let cursor = quoted(&source.cursor);
-        let (from, to) = (instant(window.from() - source.lookback.0), instant(window.to()));
-        Self {
+        let (from, to) = (window.from() - source.lookback.0, window.to());
+        let mut query = Self {
             table: format!("{}.{}.{}", quoted(&source.database), quoted(&source.schema), quoted(&source.table)),
             columns: columns.iter().map(|name| quoted(name)).collect(),
             key: source.key.iter().map(|name| quoted(name)).collect(),
-            predicate: format!("{cursor} >= {from} AND {cursor} < {to}"),
-            cursor,
+            cursor: quoted(&source.cursor),
+            from,
+            to,
+            predicate: String::new(),
             slice_rows: source.slice_rows,
-        }
+        };
+        query.bound("TIMESTAMP_NTZ");
+        query
+    }
+
+    /// Takes the bounds as instants: else a cursor with a time zone is compared in the session's zone, whatever that is.
+    pub(crate) fn bound_by_instants(&mut self) {
+        self.bound("TIMESTAMP_TZ");
+    }
+
+    fn bound(&mut self, kind: &str) {
+        let zone = if kind == "TIMESTAMP_TZ" { " +00:00" } else { "" };
+        let literal = |at: DateTime<Utc>| format!("'{}{zone}'::{kind}", at.format("%Y-%m-%d %H:%M:%S%.6f"));
+        let cursor = &self.cursor;
+        self.predicate = format!("{cursor} >= {} AND {cursor} < {}", literal(self.from), literal(self.to));
+    }
+
+    /// Name of the column that windows are cut by.
+    pub(crate) fn cursor(&self) -> &str {
+        self.cursor.trim_matches('"')
     }
 
     /// No row, but all columns of the source with their types.
@@ -121,10 +143,6 @@ pub(crate) fn text(value: &str) -> String {
     format!("'{}'", value.replace('\\', "\\\\").replace('\'', "''"))
 }
 
-fn instant(at: DateTime<Utc>) -> String {
-    format!("'{}'::TIMESTAMP_NTZ", at.format("%Y-%m-%d %H:%M:%S%.6f"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +171,9 @@ mod tests {
         assert!(count.starts_with("SELECT COUNT(*) FROM \"ANALYTICS\".\"PUBLIC\".\"ORDERS\" WHERE "), "{count}");
         assert!(count.contains("\"UPDATED_AT\" >= '2017-12-29 22:00:00.000000'::TIMESTAMP_NTZ"), "{count}");
         assert!(count.ends_with("\"UPDATED_AT\" < '2017-12-31 00:00:00.000000'::TIMESTAMP_NTZ"), "{count}");
+        let mut zoned = query();
+        zoned.bound_by_instants();
+        assert!(zoned.count().ends_with("\"UPDATED_AT\" < '2017-12-31 00:00:00.000000 +00:00'::TIMESTAMP_TZ"), "{count}");
     }
 
     #[test]

@@ -144,6 +144,7 @@ fn read(options: &Options, query: &Query, sender: &Sender<Message>) -> Result<()
         return Ok(());
     }
     let schema = client.query(DESCRIBE, &query.shape())?.schema();
+    let query = &fitted(query, &schema);
     if gone(Message::Columns(schema)) {
         return Ok(());
     }
@@ -165,6 +166,16 @@ fn read(options: &Options, query: &Query, sender: &Sender<Message>) -> Result<()
     // Counted again: a row that came or went between two slices must not pass unseen.
     let again = number(&mut client, &query.count())?;
     if again == count { Ok(()) } else { Err(ClientError::Moved { before: count, after: again }) }
+}
+
+/// Returns the query with bounds of the kind that the cursor has.
+fn fitted(query: &Query, schema: &SchemaRef) -> Query {
+    let mut fitted = query.clone();
+    let cursor = schema.field_with_name(query.cursor()).map(|field| field.data_type());
+    if matches!(cursor, Ok(DataType::Timestamp(_, Some(_)))) {
+        fitted.bound_by_instants();
+    }
+    fitted
 }
 
 /// Returns the number that a query answers with.
