@@ -1,43 +1,56 @@
-"""A topic of one partition that a test makes, fills and trims: `python -m proofs.topic BOOTSTRAP COMMAND TOPIC [N]`."""
+"""A small topic that a test makes, fills and trims: `python -m proofs.topic BOOTSTRAP COMMAND TOPIC [N] [--partition P]`."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from functools import partial
 
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 SECONDS_MAX = 30
+PARTITIONS = 2
+# A torn text, bytes that are no text, and nothing at all: a record without payload is a deletion, not an empty one.
+BROKEN = (b'{"event_id":"torn","event_ty', b"\xff\xfe\x80", b"")
 
 
-def produce(bootstrap: str, topic: str, count: int) -> None:
-    """Appends plain events; what they say does not matter to who reads offsets."""
+def produce(bootstrap: str, topic: str, partition: int, payloads: list[bytes]) -> None:
+    """Appends records to a partition and waits until the broker has them."""
     producer = Producer({"bootstrap.servers": bootstrap, "acks": "all"})
-    for number in range(count):
-        event = {"event_id": f"t{number}", "event_type": "SHIPPED", "order_id": "1", "event_ts": "2017-12-30T00:00:00Z"}
-        producer.produce(topic, json.dumps(event).encode(), key=b"1", partition=0)
+    for payload in payloads:
+        producer.produce(topic, payload, key=b"1", partition=partition)
     if producer.flush(SECONDS_MAX):
         raise SystemExit(f"topic: not all records of {topic} were acknowledged")
+
+
+def plain(count: int) -> list[bytes]:
+    """Returns plain events; what they say does not matter to who reads offsets."""
+    event = {"event_type": "SHIPPED", "order_id": "1", "event_ts": "2017-12-30T00:00:00Z"}
+    return [json.dumps({"event_id": f"t{number}"} | event).encode() for number in range(count)]
 
 
 def main() -> int:
     """Runs one command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bootstrap")
-    parser.add_argument("command", choices=["create", "produce", "delete-before", "drop"])
+    parser.add_argument("command", choices=["create", "produce", "produce-broken", "delete-before", "drop"])
     parser.add_argument("topic")
     parser.add_argument("number", type=int, nargs="?", default=0)
+    parser.add_argument("--partition", type=int, default=0)
     options = parser.parse_args()
+    fill = partial(produce, options.bootstrap, options.topic, options.partition)
     admin = AdminClient({"bootstrap.servers": options.bootstrap})
     match options.command:
         case "create":
-            admin.create_topics([NewTopic(options.topic, num_partitions=1, replication_factor=1)])[options.topic].result(SECONDS_MAX)
-            produce(options.bootstrap, options.topic, options.number)
+            admin.create_topics([NewTopic(options.topic, num_partitions=PARTITIONS, replication_factor=1)])[options.topic].result(SECONDS_MAX)
+            fill(plain(options.number))
         case "produce":
-            produce(options.bootstrap, options.topic, options.number)
+            fill(plain(options.number))
+        case "produce-broken":
+            fill(list(BROKEN))
         case "delete-before":
-            for done in admin.delete_records([TopicPartition(options.topic, 0, options.number)]).values():
+            for done in admin.delete_records([TopicPartition(options.topic, options.partition, options.number)]).values():
                 done.result(SECONDS_MAX)
         case "drop":
             admin.delete_topics([options.topic])[options.topic].result(SECONDS_MAX)

@@ -1,7 +1,7 @@
 //! Reads a topic from its first record to its high watermarks and does nothing with it: what `ingest-kafka` is measured against.
 //!
-//! `bare_consumer BOOTSTRAP TOPIC` prints `{"rows", "bytes", "seconds"}` as JSON. It connects with the options of the program
-//! (`src/broker.rs`), so that a difference between the two is the program's own work.
+//! `bare-consumer BOOTSTRAP TOPIC` prints `{"rows", "bytes", "seconds"}` as JSON. It connects with the options of the program
+//! (`crates/ingest-kafka/src/broker.rs`), so that a difference between the two is the program's own work.
 
 #![expect(clippy::print_stdout, reason = "what it prints is all that it does")]
 
@@ -21,7 +21,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [bootstrap, topic] = arguments.as_slice() else { bail!("usage: bare_consumer BOOTSTRAP TOPIC") };
+    let [bootstrap, topic] = arguments.as_slice() else { bail!("usage: bare-consumer BOOTSTRAP TOPIC") };
     let started = Instant::now();
     let consumer = connect(bootstrap)?;
     let open = assign(&consumer, topic)?;
