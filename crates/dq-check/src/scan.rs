@@ -37,6 +37,9 @@ pub(crate) async fn check(job: &Job<'_>, subject: &Subject, known: &[Verdict]) -
         None => table.files().to_vec(),
     };
     let counted = files.iter().map(|file| file.rows).sum();
+    if since == Some(table.version()) {
+        checks.count_known_rows(table.rows());
+    }
     let mut columns = checks.columns();
     let ages = checks.age_columns();
     let ages_apart = since.is_some() && !ages.is_empty();

@@ -22,6 +22,20 @@ async fn only_rows_since_the_last_pass_are_judged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_has_nothing_new_is_not_empty() {
+    let world = World::new();
+    world.put(TABLE, &rates("2017-12-30", &[Some("USD"), Some("GBP")]), false).await;
+    assert!(world.ask(TABLE).judge().await.unwrap().verdict.passed);
+    // An earlier window runs again: the same version, asked anew.
+    let again = world.ask(TABLE).window("2017-12-29").judge().await.unwrap();
+    assert_eq!((failed(&again), again.summary.ledger.read), (vec![], 0));
+    // A run that brought no row is another matter.
+    world.put(TABLE, &rates("2017-12-31", &[]), false).await;
+    let nothing = world.ask(TABLE).window("2017-12-31").judge().await.unwrap();
+    assert_eq!((failed(&nothing), nothing.verdict.key.version), (vec!["table_empty"], 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failed_slice_blocks_the_later_ones() {
     let world = World::new();
     world.put(TABLE, &rates("2017-12-30", &[Some("USD")]), false).await;

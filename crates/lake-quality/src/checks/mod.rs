@@ -34,6 +34,7 @@ pub struct Checks {
     rules: Vec<(Rule, Tally)>,
     references: References,
     rows: u64,
+    known_rows: u64,
     as_of: Option<DateTime<Utc>>,
 }
 
@@ -56,7 +57,12 @@ impl Checks {
     fn new(contract: &Contract, rules: Vec<Rule>, as_of: Option<DateTime<Utc>>) -> Self {
         let rules = rules.into_iter().map(|rule| (rule, Tally::default())).collect();
         let (table, columns) = (contract.table.clone(), contract.columns.clone());
-        Self { table, columns, rules, references: References::default(), rows: 0, as_of }
+        Self { table, columns, rules, references: References::default(), rows: 0, known_rows: 0, as_of }
+    }
+
+    /// Counts rows that passed before and are not shown again: a table that brings nothing new is not empty for that.
+    pub fn count_known_rows(&mut self, rows: u64) {
+        self.known_rows += rows;
     }
 
     /// Columns that [`Self::observe`] needs, in the contract's order; never none, so that rows can be counted.
@@ -190,8 +196,10 @@ impl Checks {
     #[must_use]
     pub fn finish(self) -> Report {
         let mut duplicates = BTreeMap::new();
-        let findings =
-            self.rules.iter().map(|(rule, tally)| tally.finding(rule, self.rows, self.as_of, &self.references, &mut duplicates));
+        let findings = self.rules.iter().map(|(rule, tally)| {
+            let rows = if matches!(rule.test, Ok(Test::Rows)) { self.rows + self.known_rows } else { self.rows };
+            tally.finding(rule, rows, self.as_of, &self.references, &mut duplicates)
+        });
         Report { rows: self.rows, findings: findings.collect() }
     }
 
