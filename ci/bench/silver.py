@@ -46,7 +46,7 @@ class Bronze:
 
 
 def landed(setup: Setup, folder: Path) -> Bronze:
-    """Publishes and lands the events, half by half."""
+    """Publishes, lands and checks the events, half by half."""
     count = setup.sizes.silver
     # A name of its own each time: a topic that was dropped under the same name may not be gone yet.
     topic.drop("silver.")
@@ -59,6 +59,8 @@ def landed(setup: Setup, folder: Path) -> Bronze:
         topic.fill(name, itertools.islice(records, part), upto)
         arguments = (BRONZE, "--window", window, *options(bronze.lake, bronze.contracts))
         _, printed = measure.run(folder, setup.program("ingest-kafka"), *arguments, env=setup.env)
+        # Silver reads a version that has passed.
+        measure.run(folder, setup.program("dq-check"), *arguments, env=setup.env)
         bronze.versions.append(measure.summary(printed)["table_version"])
         table = DeltaTable(str(bronze.lake / "bronze" / "kafka_orders"))
         bronze.files.append(sorted(set(table.file_uris()) - {file for files in bronze.files for file in files}))
