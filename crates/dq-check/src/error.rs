@@ -46,7 +46,11 @@ impl Faulty for DqError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Gate { table, version, window, earlier, .. } => {
-                let mend = if *earlier { "run the window that failed again with its next --generation" } else { "mend the rows" };
+                let mend = if *earlier {
+                    "run the window that failed again with its next --generation (a topic is read once only)"
+                } else {
+                    "mend the rows"
+                };
                 format!("{mend}, or let them pass on record: dq-check {table} --window {window} --waive {version} --reason TEXT")
             }
             Self::NoTable(_) => "run the program that builds it first".into(),

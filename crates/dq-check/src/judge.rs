@@ -27,7 +27,7 @@ pub(crate) async fn judge(job: &Job<'_>) -> anyhow::Result<Judged> {
         Some(recorded) => return Ok(Judged::recorded(job, recorded.clone())),
         None => {}
     }
-    let checked = scan::check(job, &subject, &known).await.with_context(|| format!("failed to check {}", key.table))?;
+    let checked = scan::check(job, &subject, &known, passed).await.with_context(|| format!("failed to check {}", key.table))?;
     lake_core::fault_point!("dq.scan.after");
     let made = Verdict::of(key, job.contract.reference(), checked.report, job.now, job.run_id);
     record(job, &mut verdicts, made, checked.counted, (&application, 1)).await

@@ -9,7 +9,7 @@ use arrow::array::RecordBatch;
 use futures::TryStreamExt as _;
 use lake_core::contract::Layer;
 use lake_edge::Attach as _;
-use lake_quality::{Checks, QualityError, Report, Verdict, verdict};
+use lake_quality::{Checks, QualityError, Report, Verdict};
 use lake_table::{Batch, DataFile, Table};
 use std::collections::HashSet;
 
@@ -23,14 +23,13 @@ pub(crate) struct Checked {
 }
 
 /// Runs all rules. For Bronze only the rows after a version are looked at, but ages and references of all; what is left of
-/// versions that failed must hold by itself as well.
-pub(crate) async fn check(job: &Job<'_>, subject: &Subject, known: &[Verdict]) -> anyhow::Result<Checked> {
+/// versions that failed must hold by itself as well. `passed` is the newest version whose rows passed.
+pub(crate) async fn check(job: &Job<'_>, subject: &Subject, known: &[Verdict], passed: Option<i64>) -> anyhow::Result<Checked> {
     let mut checks = Checks::of(job.contract, job.window.to());
     provide(subject, &mut checks).await?;
     queries::ask(job, subject, &mut checks).await?;
     let table = subject.table.as_ref();
     let bronze = matches!(job.contract.layer, Layer::Bronze(_));
-    let passed = verdict::rows_passed(known, &job.contract.hash, table.version());
     let since = passed.filter(|_| bronze && !job.whole);
     let files = match since {
         Some(since) => added(table, Some(since), table.version()).await?,

@@ -102,7 +102,7 @@ impl Faulty for GoldError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Missing { input } => Some(format!("build `{input}` first")),
-            Self::Unchecked { input } => Some(format!("run dq-check {input}, or give a version with --input")),
+            Self::Unchecked { input } => Some(format!("run dq-check {input}")),
             Self::NotPassed { input, version, .. } => Some(format!("run dq-check {input} --input {input}@{version}")),
             Self::Torn { .. } | Self::Behind { .. } => Some("let all inputs catch up, then resolve their versions again".into()),
             _ => None,

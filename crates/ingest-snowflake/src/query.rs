@@ -32,31 +32,30 @@ impl Query {
             table: format!("{}.{}.{}", quoted(&source.database), quoted(&source.schema), quoted(&source.table)),
             columns: columns.iter().map(|name| quoted(name)).collect(),
             key: source.key.iter().map(|name| quoted(name)).collect(),
-            cursor: quoted(&source.cursor),
+            cursor: source.cursor.clone(),
             from,
             to,
             predicate: String::new(),
             slice_rows: source.slice_rows,
         };
-        query.bound("TIMESTAMP_NTZ");
+        query.bound("", "TIMESTAMP_NTZ");
         query
     }
 
     /// Takes the bounds as instants: else a cursor with a time zone is compared in the session's zone, whatever that is.
     pub(crate) fn bound_by_instants(&mut self) {
-        self.bound("TIMESTAMP_TZ");
+        self.bound(" +00:00", "TIMESTAMP_TZ");
     }
 
-    fn bound(&mut self, kind: &str) {
-        let zone = if kind == "TIMESTAMP_TZ" { " +00:00" } else { "" };
+    fn bound(&mut self, zone: &str, kind: &str) {
         let literal = |at: DateTime<Utc>| format!("'{}{zone}'::{kind}", at.format("%Y-%m-%d %H:%M:%S%.6f"));
-        let cursor = &self.cursor;
+        let cursor = quoted(&self.cursor);
         self.predicate = format!("{cursor} >= {} AND {cursor} < {}", literal(self.from), literal(self.to));
     }
 
     /// Name of the column that windows are cut by.
     pub(crate) fn cursor(&self) -> &str {
-        self.cursor.trim_matches('"')
+        &self.cursor
     }
 
     /// No row, but all columns of the source with their types.
@@ -71,7 +70,7 @@ impl Query {
 
     /// How many rows are in no window at all.
     pub(crate) fn without_cursor(&self) -> String {
-        format!("SELECT COUNT(*) FROM {} WHERE {} IS NULL", self.table, self.cursor)
+        format!("SELECT COUNT(*) FROM {} WHERE {} IS NULL", self.table, quoted(&self.cursor))
     }
 
     /// The key of every row with which a slice ends.

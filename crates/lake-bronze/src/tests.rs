@@ -8,7 +8,7 @@ use lake_core::{
     summary,
 };
 use lake_table::{Lake, NewFile};
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 fn contract() -> Contract {
     let logical = |kind: ColumnType| match kind {
@@ -44,23 +44,9 @@ fn run(window: &str, generation: i64) -> Run {
 
 fn summary(run: &Run, rows: u64) -> Summary {
     Summary {
-        schema_version: summary::SCHEMA_VERSION,
         outcome: summary::Outcome::Committed,
-        run_id: run.id,
-        attempt: 1,
-        program: "test".into(),
-        program_version: "0".into(),
-        table: run.table.clone(),
-        window: run.window,
-        inputs: BTreeMap::new(),
         ledger: Ledger { read: rows, accepted: rows, ..Ledger::default() },
-        table_version: None,
-        contract: String::new(),
-        contract_hash: String::new(),
-        duration_ms: 0,
-        bytes_written: 0,
-        peak_rss_bytes: 0,
-        facts: BTreeMap::new(),
+        ..Summary::begun(run.id, "test", &run.table, run.window)
     }
 }
 

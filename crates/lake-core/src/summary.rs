@@ -61,3 +61,29 @@ pub struct Summary {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub facts: BTreeMap<String, serde_json::Value>,
 }
+
+impl Summary {
+    /// The summary of a run that has done nothing yet: its identity, and everything else empty.
+    #[must_use]
+    pub fn begun(run_id: RunId, program: &str, table: &str, window: Window) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            outcome: Outcome::Unchanged,
+            run_id,
+            attempt: 1,
+            program: program.to_owned(),
+            program_version: String::new(),
+            table: table.to_owned(),
+            window,
+            inputs: BTreeMap::new(),
+            ledger: Ledger::default(),
+            table_version: None,
+            contract: String::new(),
+            contract_hash: String::new(),
+            duration_ms: 0,
+            bytes_written: 0,
+            peak_rss_bytes: 0,
+            facts: BTreeMap::new(),
+        }
+    }
+}

@@ -62,23 +62,13 @@ impl Edge {
     #[must_use]
     pub fn summary(&self) -> Summary {
         Summary {
-            schema_version: summary::SCHEMA_VERSION,
-            outcome: summary::Outcome::Unchanged,
-            run_id: self.run.id,
             attempt: self.run.attempt,
-            program: self.run.program.to_owned(),
             program_version: self.version.to_owned(),
-            table: self.run.table.clone(),
-            window: self.run.window,
-            inputs: BTreeMap::new(),
-            ledger: lake_core::Ledger::default(),
-            table_version: None,
             contract: self.contract.reference(),
             contract_hash: self.contract.hash.clone(),
             duration_ms: self.elapsed_ms(),
-            bytes_written: 0,
             peak_rss_bytes: console::peak_rss_bytes(),
-            facts: BTreeMap::new(),
+            ..Summary::begun(self.run.id, self.run.program, &self.run.table, self.run.window)
         }
     }
 

@@ -112,23 +112,10 @@ async fn unseen(sources: &[Table], known: &BTreeMap<String, i64>) -> anyhow::Res
 fn own_summary(author: Author, table: &Table, rows: usize) -> Summary {
     let rows = u64::try_from(rows).unwrap_or(u64::MAX);
     Summary {
-        schema_version: summary::SCHEMA_VERSION,
-        outcome: summary::Outcome::Unchanged,
-        run_id: author.run_id,
         attempt: author.attempt,
-        program: crate::PROGRAM.to_owned(),
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
-        table: table.spec().name.clone(),
-        window: author.window,
-        inputs: BTreeMap::new(),
         ledger: Ledger { read: rows, accepted: rows, ..Ledger::default() },
-        table_version: None,
-        contract: String::new(),
-        contract_hash: String::new(),
-        duration_ms: 0,
-        bytes_written: 0,
-        peak_rss_bytes: 0,
-        facts: BTreeMap::new(),
+        ..Summary::begun(author.run_id, crate::PROGRAM, &table.spec().name, author.window)
     }
 }
 

@@ -3,9 +3,9 @@
 use crate::testing;
 use arrow::array::{Array as _, ArrayRef, RecordBatch, new_null_array};
 use lake_core::{
-    Contract, Ledger, RunId, Summary, Window,
+    Contract, RunId, Summary, Window,
     contract::{ContractSet, odcs::Severity},
-    summary::{Outcome, SCHEMA_VERSION},
+    summary::Outcome,
 };
 use lake_quality::{Finding, Report, Verdict, verdict::VerdictKey};
 use lake_table::{Lake, Plan, Proposal, Table, TableSpec};
@@ -173,23 +173,8 @@ pub(crate) fn code(exit: ExitCode) -> String {
 
 fn summary(table: &str) -> Summary {
     Summary {
-        schema_version: SCHEMA_VERSION,
         outcome: Outcome::Committed,
-        run_id: RunId::from_str("00000000-0000-7000-8000-000000000001").unwrap(),
-        attempt: 1,
-        program: "test".into(),
-        program_version: "0".into(),
-        table: table.into(),
-        window: Window::from_str("2017-12-30").unwrap(),
-        inputs: BTreeMap::new(),
-        ledger: Ledger::default(),
-        table_version: None,
-        contract: String::new(),
-        contract_hash: String::new(),
-        duration_ms: 0,
-        bytes_written: 0,
-        peak_rss_bytes: 0,
-        facts: BTreeMap::new(),
+        ..Summary::begun("00000000-0000-7000-8000-000000000001".parse().unwrap(), "test", table, "2017-12-30".parse().unwrap())
     }
 }
 

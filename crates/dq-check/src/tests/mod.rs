@@ -13,7 +13,7 @@ use arrow::{
     compute::concat,
 };
 use chrono::{DateTime, Utc};
-use lake_core::{Contract, Ledger, Policy, RunId, Summary, Window, contract::ContractSet, summary};
+use lake_core::{Contract, Policy, RunId, Summary, Window, contract::ContractSet};
 use lake_quality::{Finding, Verdict, verdict};
 use lake_table::{Lake, Plan, Proposal, Table, TableSpec, columns::constant_date};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
@@ -66,23 +66,9 @@ impl World {
 
     fn summary(&self, table: &str) -> Summary {
         Summary {
-            schema_version: summary::SCHEMA_VERSION,
-            outcome: summary::Outcome::Unchanged,
-            run_id: RunId(uuid::Uuid::nil()),
-            attempt: 1,
-            program: "tests".into(),
-            program_version: "0".into(),
-            table: table.to_owned(),
-            window: "2017-12-30".parse().unwrap(),
-            inputs: BTreeMap::new(),
-            ledger: Ledger::default(),
-            table_version: None,
             contract: self.contract(table).reference(),
             contract_hash: self.contract(table).hash.clone(),
-            duration_ms: 0,
-            bytes_written: 0,
-            peak_rss_bytes: 0,
-            facts: BTreeMap::new(),
+            ..Summary::begun(RunId(uuid::Uuid::nil()), "tests", table, "2017-12-30".parse().unwrap())
         }
     }
 

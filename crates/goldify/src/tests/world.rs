@@ -5,7 +5,7 @@ use arrow::{
     compute::cast,
     datatypes::Field,
 };
-use lake_core::{Contract, Ledger, RunId, Summary, summary::Outcome};
+use lake_core::{Contract, Ledger, Summary, summary::Outcome};
 use lake_quality::{Verdict, verdict::VerdictKey};
 use lake_table::{Lake, Plan, Proposal, Table, TableSpec};
 use std::{
@@ -202,23 +202,9 @@ pub(super) fn batch(spec: &TableSpec, rows: &[&str]) -> RecordBatch {
 
 pub(super) fn summary(table: &str, rows: u64) -> Summary {
     Summary {
-        schema_version: 1,
         outcome: Outcome::Committed,
-        run_id: "00000000-0000-7000-8000-000000000000".parse::<RunId>().unwrap(),
-        attempt: 1,
-        program: "test".into(),
-        program_version: "0".into(),
-        table: table.into(),
-        window: "2017-12-30".parse().unwrap(),
-        inputs: BTreeMap::new(),
         ledger: Ledger { read: rows, accepted: rows, ..Ledger::default() },
-        table_version: None,
-        contract: String::new(),
-        contract_hash: String::new(),
-        duration_ms: 0,
-        bytes_written: 0,
-        peak_rss_bytes: 0,
-        facts: BTreeMap::new(),
+        ..Summary::begun("00000000-0000-7000-8000-000000000000".parse().unwrap(), "test", table, "2017-12-30".parse().unwrap())
     }
 }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::Policy;
 
 mod sound;
+mod sound_record;
 
 const BRONZE: &str = include_str!("testdata/bronze.yaml");
 const COLUMNS: &str = include_str!("testdata/columns.yaml");

@@ -79,23 +79,14 @@ async fn written(table: &Table, batch: &RecordBatch) -> Vec<NewFile> {
 
 fn summary(rows: u64) -> Summary {
     Summary {
-        schema_version: lake_core::summary::SCHEMA_VERSION,
-        outcome: Outcome::Unchanged,
-        run_id: RunId(uuid::Uuid::new_v4()),
-        attempt: 1,
-        program: "test".into(),
-        program_version: "0".into(),
-        table: "silver_sales".into(),
-        window: "2017-12-30".parse().unwrap(),
         inputs: BTreeMap::from([("bronze_sales".to_owned(), 7)]),
         ledger: Ledger { read: rows, accepted: rows, ..Ledger::default() },
-        table_version: None,
         contract: "silver_sales@1.0.0".into(),
         contract_hash: "ab".repeat(32),
         duration_ms: 12,
-        bytes_written: 0,
         peak_rss_bytes: 34,
         facts: BTreeMap::from([("net".to_owned(), serde_json::json!({"sum": "12345678901234567890.12"}))]),
+        ..Summary::begun(RunId(uuid::Uuid::new_v4()), "test", "silver_sales", "2017-12-30".parse().unwrap())
     }
 }
 

@@ -147,9 +147,11 @@ impl Merged {
         };
         if is_tie {
             let loser = if wins { standing } else { Winner::Update(update) };
-            let memory = self.mark(shape, loser, group).add_to(self.memory(standing, place, group));
-            self.memories.insert(place, memory);
-            changed[slot] = true;
+            if let Some(mark) = self.mark(shape, loser, group) {
+                let memory = mark.add_to(self.memory(standing, place, group));
+                self.memories.insert(place, memory);
+                changed[slot] = true;
+            }
         } else if wins {
             self.memories.remove(&place);
         }
@@ -199,7 +201,7 @@ impl Merged {
             return true;
         }
         let memory = self.memory(standing, place, group);
-        !memory.is_empty() && self.mark(shape, own, group).is_in(memory)
+        !memory.is_empty() && self.mark(shape, own, group).is_some_and(|mark| mark.is_in(memory))
     }
 
     /// Columns that a route does not name are null.
@@ -227,11 +229,11 @@ impl Merged {
         batch.column_by_name(name).map(|column| column.slice(row, 1)).filter(|value| value.null_count() == 0)
     }
 
-    fn mark(&self, shape: &Shape, winner: Winner, group: usize) -> Mark {
+    fn mark(&self, shape: &Shape, winner: Winner, group: usize) -> Option<Mark> {
         let text = |name: &String| self.value(name, winner).and_then(|value| array_value_to_string(&value, 0).ok());
-        let content: Vec<Option<String>> = shape.content[group].iter().map(text).collect();
-        let identity = self.version(winner, group).and_then(version::identity);
-        Mark::of(identity, content.iter().map(Option::as_deref))
+        let content: Option<Vec<Option<String>>> =
+            (!shape.personal[group]).then(|| shape.content[group].iter().map(text).collect());
+        Mark::of(self.version(winner, group).and_then(version::identity), content.as_deref())
     }
 
     /// Gives each change of a thing its end: the next change. A row whose end moves is changed, too.

@@ -57,6 +57,8 @@ pub(crate) struct Shape {
     pub(crate) versions: Vec<String>,
     /// By group: columns that are compared to tell whether two rows are equal.
     pub(crate) content: Vec<Vec<String>>,
+    /// By group: whether its content holds personal data.
+    pub(crate) personal: Vec<bool>,
     /// Ranks, lowest first.
     pub(crate) ranks: Vec<String>,
     /// The column of ranks.
@@ -87,9 +89,12 @@ impl Shape {
                 role.ok_or_else(|| fault::contract(contract, format_args!("column `{}` belongs to no group", column.name)))?,
             );
         }
+        let content: Vec<Vec<String>> = (0..groups).map(|group| content(contract, &roles, routes, group)).collect();
+        let is_personal = |name: &String| contract.column(name).is_some_and(|column| column.pii());
         Ok(Self {
             schema: TableSpec::of(contract).schema,
-            content: (0..groups).map(|group| content(contract, &roles, routes, group)).collect(),
+            personal: content.iter().map(|names| names.iter().any(is_personal)).collect(),
+            content,
             roles,
             thing: if history { key.len() - 1 } else { key.len() },
             key,
@@ -188,6 +193,7 @@ mod tests {
         );
         assert_eq!(shape.content[0], ["customer_id", "currency", "source", "placed_at"]);
         assert_eq!(shape.content[1], ["method", "card_last4", "paid_at"]);
+        assert_eq!(shape.personal, [false, true, false]);
         assert_eq!((shape.groups, shape.thing, shape.history()), (3, 1, false));
     }
 

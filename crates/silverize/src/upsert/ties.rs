@@ -3,6 +3,9 @@
 //! Of two different changes of one instant the later place wins. When the loser is delivered again, at a still later place, it
 //! is a duplicate of something that the row no longer shows; without a memory it would win. So a version of which there were
 //! several at its instant names the others: 32 hex digits each, of the id and of the content.
+//!
+//! Versions are read by people who must not read personal data, and four digits of a card are found from a fingerprint by trying
+//! them all. So of a group that holds personal data only the id is remembered.
 
 use lake_core::mask::sha256_hex;
 
@@ -10,31 +13,27 @@ use lake_core::mask::sha256_hex;
 const LOSERS_MAX: usize = 64;
 /// Digits of one fingerprint.
 const DIGITS: usize = 16;
-/// Stands for the fingerprint of an id that there is not.
-const NO_ID: &str = "----------------";
+/// Stands for a fingerprint that there is not.
+const NONE: &str = "----------------";
 
 /// Fingerprints of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mark(String);
 
 impl Mark {
-    /// Takes the fingerprints of an id and of texts; `None` is a null.
-    pub(crate) fn of<'a>(identity: Option<&str>, content: impl Iterator<Item = Option<&'a str>>) -> Self {
-        let mut bytes = Vec::new();
-        for value in content {
-            bytes.push(u8::from(value.is_some()));
-            let text = value.unwrap_or_default();
-            bytes.extend_from_slice(&text.len().to_le_bytes());
-            bytes.extend_from_slice(text.as_bytes());
+    /// Takes the fingerprints of an id and of a content, where there are any; no mark where there is neither.
+    pub(crate) fn of(identity: Option<&str>, content: Option<&[Option<String>]>) -> Option<Self> {
+        if identity.is_none() && content.is_none() {
+            return None;
         }
-        let id = identity.map_or_else(|| NO_ID.to_owned(), |id| fingerprint(id.as_bytes()));
-        Self(id + &fingerprint(&bytes))
+        let id = identity.map_or_else(|| NONE.to_owned(), |id| fingerprint(id.as_bytes()));
+        Some(Self(id + &content.map_or_else(|| NONE.to_owned(), |values| fingerprint(&bytes(values)))))
     }
 
     /// Says whether a memory holds the same change: by its id, or by its content.
     pub(crate) fn is_in(&self, memory: &str) -> bool {
         let (id, content) = self.0.split_at(DIGITS);
-        marks(memory).any(|mark| (id != NO_ID && mark.starts_with(id)) || mark.ends_with(content))
+        marks(memory).any(|mark| (id != NONE && mark.starts_with(id)) || (content != NONE && mark.ends_with(content)))
     }
 
     /// Adds a change to a memory.
@@ -42,6 +41,18 @@ impl Mark {
         let all: Vec<&str> = marks(memory).chain([self.0.as_str()]).collect();
         all[all.len().saturating_sub(LOSERS_MAX)..].concat()
     }
+}
+
+/// The values one after the other, so that no two lists look alike; `None` is a null.
+fn bytes(values: &[Option<String>]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for value in values {
+        bytes.push(u8::from(value.is_some()));
+        let text = value.as_deref().unwrap_or_default();
+        bytes.extend_from_slice(&text.len().to_le_bytes());
+        bytes.extend_from_slice(text.as_bytes());
+    }
+    bytes
 }
 
 fn marks(memory: &str) -> impl Iterator<Item = &str> {
@@ -59,7 +70,8 @@ mod tests {
     use super::*;
 
     fn mark(id: Option<&str>, content: &[Option<&str>]) -> Mark {
-        Mark::of(id, content.iter().copied())
+        let content: Vec<Option<String>> = content.iter().map(|text| text.map(str::to_owned)).collect();
+        Mark::of(id, Some(&content)).unwrap()
     }
 
     #[test]
@@ -77,6 +89,15 @@ mod tests {
             assert_eq!(mark(id, &content).is_in(&memory), is_known, "{id:?} {content:?}");
         }
         assert!(!mark(None, &[]).is_in(""));
+    }
+
+    #[test]
+    fn a_mark_without_content_knows_the_id_only() {
+        let memory = Mark::of(Some("a"), None).unwrap().add_to("");
+        assert!(memory.ends_with(NONE));
+        assert_eq!(["a", "b"].map(|id| Mark::of(Some(id), None).unwrap().is_in(&memory)), [true, false]);
+        assert!(!mark(None, &[Some("x")]).is_in(&memory));
+        assert_eq!(Mark::of(None, None), None);
     }
 
     #[test]
