@@ -1,6 +1,7 @@
 """The two commands: `check` judges a lake, `mutate` judges the oracle. Data on stdout, everything else on stderr."""
 
 import argparse
+import itertools
 import os
 import sys
 import time
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from oracle import judge, ledger, mutations, pipeline, real_lines
 from oracle.lake import Lake
+from oracle.tables import ATTRIBUTION_SHARES, PENDING, TABLES
 from oracle.vocabulary import WINDOWS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -29,6 +31,9 @@ def arguments(argv):
     check = commands.add_parser("check", help="compare every Silver and Gold table of a lake with the oracle's, row by row")
     check.add_argument("--lake", default=None, help="directory or s3://bucket/prefix (default: $SLUICE_HOME/lake)")
     check.add_argument("--save", default=None, metavar="DIR", help="also write the expected tables there as Parquet")
+    check.add_argument(
+        "--shares", default=None, metavar="FILE", help="also compare this Parquet file with the shares per order, model and touch"
+    )
     mutate = commands.add_parser("mutate", help="switch the oracle's rules one by one; each must change some row")
     mutate.add_argument("--only", default=None, help="a mutation's flag")
     for command in (check, mutate):
@@ -36,6 +41,7 @@ def arguments(argv):
             "--through", choices=[window.batch for window in WINDOWS], default=None, help="the last batch that was run"
         )
         command.add_argument("--data", default=None, help="what the sources publish (default: $SLUICE_HOME/sources/data)")
+        command.add_argument("--pending", action="store_true", help="also the tables that have no contract yet")
         command.add_argument("--token-key", default=None, help="default: $SLUICE_HOME/secrets/masking/token-key")
     return parser.parse_args(argv)
 
@@ -52,7 +58,7 @@ def bench_of(options, needs_key):
         raise Unusable(f"no token key in {path}: ci/demo makes it")
     else:
         key = ("k1", bytes(32))
-    return pipeline.workbench(data, key, options.through)
+    return pipeline.workbench(data, key, options.through, frozenset() if options.pending else PENDING)
 
 
 def check(options):
@@ -63,7 +69,12 @@ def check(options):
     if not one_lake.exists():
         raise Unusable(f"no lake in {one_lake.uri}: run ci/demo, or name one with --lake")
     held = total = differences = 0
-    for table, result in judge.judge_all(bench, one_lake):
+    compared = judge.judge_all(bench, one_lake)
+    if options.shares and "behavior" not in bench.parts:
+        raise Unusable(f"no behaviour events in {bench.data}, so there are no shares to compare")
+    if options.shares:
+        compared = itertools.chain(compared, [(ATTRIBUTION_SHARES, judge.judge_shares(bench, options.shares))])
+    for table, result in compared:
         total += 1
         held += not result.differences
         differences += result.differences
@@ -73,6 +84,7 @@ def check(options):
         )
         for line in result.shown:
             print(f"    {line}")
+    say_what_is_not_judged(bench)
     lines = real_lines.judge(bench, one_lake)
     for line in lines.wrong:
         print(f"real lines: {line}")
@@ -89,12 +101,21 @@ def check(options):
     return 0 if held == total and not lines.wrong and not wrong else 1
 
 
+def say_what_is_not_judged(bench):
+    """Names the tables that have no contract yet or whose data the sources do not have: on stderr, so that it is never overlooked."""
+    left_out = [table.name for table in TABLES if table not in bench.tables]
+    if left_out:
+        print(f"not judged, for want of a contract or of data: {', '.join(left_out)}", file=sys.stderr)
+
+
 def mutate(options):
-    """Tries every mutation against the oracle's own tables; returns the exit code."""
+    """Tries every mutation that can reach a judged table against the oracle's own tables; returns the exit code."""
     bench = bench_of(options, needs_key=False)
-    chosen = [one for one in mutations.MUTATIONS if options.only in (None, one.flag)]
+    say_what_is_not_judged(bench)
+    chosen = [one for one in mutations.MUTATIONS if options.only in (None, one.flag) and mutations.reached(bench, one)]
     if not chosen:
-        raise Unusable(f"unknown mutation {options.only!r}: one of {', '.join(one.flag for one in mutations.MUTATIONS)}")
+        known = ", ".join(one.flag for one in mutations.MUTATIONS)
+        raise Unusable(f"no mutation {options.only!r} that reaches a judged table: there are {known}")
     seen = 0
     for mutation in chosen:
         counts = {table.name: count for table, count in mutations.differing_rows(bench, mutation) if count}

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass, field
 
 SHOWN_MAX = 5
+# How far doubles may be apart, by the larger of the two.
+RELATIVE = 1e-9
 DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
 
 
@@ -45,6 +47,17 @@ def numbered(connection, relation, table, expressions):
     return f"SELECT {columns}, {copy} AS copy FROM {relation}", total
 
 
+def unequal(table, name):
+    """Returns SQL for whether a column differs: to the last digit, but for doubles and columns that need only be near."""
+    expected, found = f"e.{name}", f"f.{name}"
+    apart = f"{expected} IS DISTINCT FROM {found}"
+    if table.columns[name] == "double":
+        apart += f" AND COALESCE(abs({expected} - {found}) > {RELATIVE} * greatest(abs({expected}), abs({found})), true)"
+    elif name in table.near:
+        apart += f" AND COALESCE(abs({expected} - {found}) > {table.near[name]}, true)"
+    return f"({apart})"
+
+
 def compare(connection, table, columns, expected, found):
     """Compares two relations of the database over these columns: {column: SQL of the expected side}."""
     left, rows_expected = numbered(connection, expected, table, columns)
@@ -52,11 +65,11 @@ def compare(connection, table, columns, expected, found):
     result = Comparison(rows_expected, rows_found)
     same_key = " AND ".join([f"e.{name} IS NOT DISTINCT FROM f.{name}" for name in table.key] + ["e.copy = f.copy"])
     values = [name for name in columns if name not in table.key]
-    differs = " OR ".join(f"e.{name} IS DISTINCT FROM f.{name}" for name in values) or "false"
+    differs = " OR ".join(unequal(table, name) for name in values) or "false"
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE different AS SELECT e.copy IS NOT NULL AS in_expected, f.copy IS NOT NULL AS in_found, "
         f"{', '.join(f'COALESCE(e.{name}, f.{name}) AS {name}' for name in table.key)}, COALESCE(e.copy, f.copy) AS copy, "
-        f"{', '.join(f'e.{name} AS e_{name}, f.{name} AS f_{name}' for name in values)} "
+        f"{', '.join(f'e.{name} AS e_{name}, f.{name} AS f_{name}, {unequal(table, name)} AS d_{name}' for name in values)} "
         f"FROM ({left}) e FULL JOIN ({right}) f ON {same_key} WHERE e.copy IS NULL OR f.copy IS NULL OR {differs}"
     )
     count = connection.execute("SELECT count(*) FROM different").fetchone()[0]
@@ -79,7 +92,7 @@ def described(table, values, row):
         return f"{key}: expected no row, found one"
     wrong = [
         f"{name} expected {expected!s}, found {found!s}"
-        for name, expected, found in zip(values, pairs[::2], pairs[1::2])
-        if expected != found
+        for name, expected, found, differs in zip(values, pairs[::3], pairs[1::3], pairs[2::3])
+        if differs
     ]
     return f"{key}: {'; '.join(wrong)}"

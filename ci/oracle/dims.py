@@ -55,35 +55,48 @@ def unknown_key(kind):
 
 
 def customer_changes(step):
-    """The history of customers with the published attributes in place of the identifying ones."""
+    """The states of customers with the published attributes in place of the identifying ones: one row per change point.
+
+    "Every change point (customer change, contact change, association start/end, company deletion) of a customer is a candidate state;
+    ... attributes are as of that last instant; ... only change points from the customer's first own change on start versions".
+    """
     _, secret = step.bench.token_key
-    rows = []
+    own = {}
     for row in step.rows(
         "SELECT customer_id, changed_at, first_name, last_name, email, phone, birth_date, income_band, country, state, "
-        f"acquisition_source FROM {step['silver_customers_history']}"
+        f"acquisition_source FROM {step['silver_customers_history']} ORDER BY changed_at"
     ):
-        customer_id, changed_at, first_name, last_name, email, phone, birth_date, income_band, country, state, source = row
-        # "income_band in the demographics' bands else `unknown`".
-        income_band = income_band if income_band in INCOME_BANDS else "unknown"
-        rows.append(
-            (
-                customer_id,
-                changed_at,
-                country,
-                income_band,
-                None,
-                None,
-                text.email_domain_class(email),
-                text.name_initials(first_name, last_name),
-                email_token(email, secret, step.rules),
-                phone[-2:] if phone else None,
-                text.birth_decade(birth_date),
-                state,
-                source,
-            )
-        )
+        customer_id, changed_at, *identity = row
+        own.setdefault(customer_id, []).append((changed_at, published(identity, secret, step.rules)))
+    known = step["crm_attributes"]
+    rows = []
+    for customer_id, changes in own.items():
+        crm = known.get(customer_id)
+        points = {changed_at for changed_at, _ in changes}
+        if crm is not None:
+            points |= {point for point in crm.change_points() if point > changes[0][0]}
+        for point in sorted(points):
+            values = [attributes for changed_at, attributes in changes if changed_at <= point][-1]
+            values["lifecycle_stage"], values["company_name"] = crm.at(point) if crm else (None, None)
+            rows.append((customer_id, point, *(values[name] for name in (*CUSTOMER_TRACKED, *CUSTOMER_CURRENT))))
     columns = ("customer_id", "changed_at", *CUSTOMER_TRACKED, *CUSTOMER_CURRENT)
     step.fill([(name, pyarrow.timestamp("us") if name == "changed_at" else pyarrow.string()) for name in columns], rows)
+
+
+def published(identity, secret, rules):
+    """Returns what Gold shows of a customer's own columns; "income_band in the demographics' bands else `unknown`"."""
+    first_name, last_name, email, phone, birth_date, income_band, country, state, source = identity
+    return {
+        "country": country,
+        "income_band": income_band if income_band in INCOME_BANDS else "unknown",
+        "email_domain_class": text.email_domain_class(email),
+        "name_initials": text.name_initials(first_name, last_name),
+        "email_token": email_token(email, secret, rules),
+        "phone_last2": phone[-2:] if phone else None,
+        "birth_decade": text.birth_decade(birth_date),
+        "region": state,
+        "acquisition_source": source,
+    }
 
 
 def email_token(email, secret, rules):
@@ -111,7 +124,7 @@ def dim_customers(step):
     step.create(
         f"WITH versions AS ({selected}), sharing AS (SELECT customer_id, "
         f"count(*) OVER (PARTITION BY country, region, birth_decade, income_band) AS customers FROM versions {counted}), "
-        f"hidden AS (SELECT customer_id FROM sharing WHERE customers < {rules.group_size_min}) "
+        f"hidden AS (SELECT customer_id FROM sharing WHERE customers < {0 if rules.small_groups_shown else rules.group_size_min}) "
         f"SELECT {key('customer', 'customer_id')} AS customer_key, customer_id, valid_from, valid_to, is_current, name_initials, "
         f"email_token, email_domain_class, phone_last2, {birth_decade}, income_band, country, {region}, lifecycle_stage, "
         f"acquisition_source, company_name, '{key_id}' AS token_key_id FROM versions "
@@ -140,11 +153,11 @@ VERSION_FLAGS = (
     "unknown_member_missing",
 )
 STAGES = {
-    "customer_changes": Stage(customer_changes, ("silver_customers_history",), ("email_case_kept",)),
+    "customer_changes": Stage(customer_changes, ("silver_customers_history", "crm_attributes"), ("email_case_kept",)),
     "gold_dim_customers": Stage(
         dim_customers,
         ("customer_changes",),
-        (*VERSION_FLAGS, "group_size_min", "suppression_counts_all_versions", "suppression_of_current_version_only"),
+        (*VERSION_FLAGS, "group_size_min", "small_groups_shown", "suppression_counts_all_versions", "suppression_of_current_version_only"),
     ),
     "gold_dim_products": Stage(dim_products, ("silver_products_history",), VERSION_FLAGS),
 }

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from oracle import compare, lake
 from oracle.compare import Comparison
-from oracle.tables import TABLES
+from oracle.tables import ATTRIBUTION_SHARES
 
 
 def expected_columns(table, names):
@@ -42,15 +42,25 @@ def judge(bench, one_lake, table):
 
 
 def judge_all(bench, one_lake):
-    """Yields (table, comparison) for every table."""
-    for table in TABLES:
+    """Yields (table, comparison) for every table that is judged."""
+    for table in bench.tables:
         yield table, judge(bench, one_lake, table)
 
 
+def judge_shares(bench, path):
+    """Compares a Parquet file with the shares of every order, model and touch; both may hold amounts as decimals."""
+    table = ATTRIBUTION_SHARES
+    casts = ", ".join(f"TRY_CAST({name} AS {lake.sql_type(kind)}) AS {name}" for name, kind in table.columns.items())
+    bench.connection.execute(f"CREATE OR REPLACE TEMP VIEW found_shares AS SELECT {casts} FROM read_parquet('{path}')")
+    expected = expected_columns(table, table.columns)
+    return compare.compare(bench.connection, table, expected, bench.get(table.name), "found_shares")
+
+
 def save(bench, folder):
-    """Writes the expected tables as Parquet, one file per table, in the types that the lake must show."""
+    """Writes the expected tables as Parquet, one file per table, in the types that the lake must show, and what they are made of."""
     Path(folder).mkdir(parents=True, exist_ok=True)
-    for table in TABLES:
+    attributed = any(table.name == "gold_marketing_attribution" for table in bench.tables)
+    for table in (*bench.tables, *((ATTRIBUTION_SHARES,) if attributed else ())):
         names = [name for name in table.columns if name not in table.optional]
         columns = ", ".join(f"{sql} AS {name}" for name, sql in expected_columns(table, names).items())
         path = Path(folder) / f"{table.name}.parquet"

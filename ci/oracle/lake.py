@@ -51,6 +51,7 @@ def sql_type(kind):
         "long": "BIGINT",
         "whole": "BIGINT",
         "boolean": "BOOLEAN",
+        "double": "DOUBLE",
         "date": "DATE",
         "timestamp": "TIMESTAMP",
     }[kind]

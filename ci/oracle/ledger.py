@@ -5,8 +5,9 @@
 
 import json
 from collections import Counter
+from dataclasses import dataclass
 
-from oracle import fx
+from oracle import behavior, fx
 from oracle.rules import DEFINED
 from oracle.silver import AMOUNT_COLUMNS, in_calendar
 from oracle.sources import KEYS, landings
@@ -28,12 +29,23 @@ WHOLE = {
     "PRODUCTS": "LIST_PRICE >= 0",
     "ORDERS": f"COALESCE(upper(cleaned(CURRENCY)) IN ({LISTED}), false) AND {in_calendar('ORDERED_AT')}",
     "ORDER_ITEMS": f"QUANTITY >= 0 AND {AMOUNT_COLUMNS[2]} = {AMOUNT_COLUMNS[0]} - {AMOUNT_COLUMNS[1]}",
+    "CAMPAIGNS": "true",
+    "CAMPAIGN_TARGETS": "true",
+    "COUPON_REDEMPTIONS": "true",
 }
 TABLES = {
     "CUSTOMERS": ("silver_customers", "silver_customers_history"),
     "PRODUCTS": ("silver_products", "silver_products_history"),
     "ORDERS": ("silver_orders", None),
     "ORDER_ITEMS": ("silver_order_items", None),
+    "CAMPAIGNS": ("silver_campaigns", None),
+    "CAMPAIGN_TARGETS": ("silver_campaign_targets", None),
+    "COUPON_REDEMPTIONS": ("silver_coupon_redemptions", None),
+}
+# The CRM's objects: input -> stage of the states that land, current table and history.
+OBJECTS = {
+    "bronze_hubspot_contacts": ("contacts_judged", "silver_contacts", "silver_contacts_history"),
+    "bronze_hubspot_companies": ("companies_judged", "silver_companies", None),
 }
 
 
@@ -45,6 +57,15 @@ def counted(bench):
     for warehouse_table in KEYS:
         count_warehouse(bench, warehouse_table, ledger)
     count_rates(bench, ledger)
+    if "behavior" in bench.parts:
+        count_behavior(bench, ledger)
+    if "hubspot" in bench.parts:
+        for source in OBJECTS:
+            count_objects(bench, source, ledger)
+        # A pair lands only when its state differs from what is known.
+        for state in bench.get("association_states"):
+            batch = bench.windows[state.window].batch
+            ledger.setdefault((batch, "silver_contact_companies", "bronze_hubspot_contact_companies"), Counter())["accepted"] += 1
     return ledger
 
 
@@ -109,6 +130,64 @@ def count_warehouse(bench, warehouse_table, ledger):
             ledger.setdefault((batch, history, source), Counter())[bucket] += count
 
 
+@dataclass(frozen=True)
+class Landed:
+    """One row of an input as one window landed it; `content` stands for all its columns. `verdict` is `kept` or its bucket."""
+
+    window: int
+    key: object
+    sequence: object
+    content: object
+    verdict: str = "kept"
+
+
+def count_landed(bench, rows, tables, ledger):
+    """Counts rows of one input for its current table and, where there is one, its history; `tables` are (input, current, history).
+
+    "Rows of a batch are applied in order of (sequence, position)". A row that equals what stands at its instant is a duplicate, one
+    before that is superseded (also when it was accepted once and lands again), any other is accepted; a history knows every instant.
+    """
+    source, current, history = tables
+    newest, contents = {}, {}
+    for row in sorted(rows, key=lambda one: (one.window, one.sequence is None, one.sequence)):
+        batch = bench.windows[row.window].batch
+        buckets = [(current, row.verdict), (history, row.verdict)]
+        if row.verdict == "kept":
+            known = contents.setdefault((row.key, row.sequence), set())
+            again = row.content in known
+            superseded = row.key in newest and row.sequence < newest[row.key]
+            buckets = [
+                (current, "superseded" if superseded else "duplicate" if again else "accepted"),
+                (history, "duplicate" if again else "accepted"),
+            ]
+            known.add(row.content)
+            newest[row.key] = max(row.sequence, newest.get(row.key, row.sequence))
+        for table, bucket in buckets:
+            if table:
+                ledger.setdefault((batch, table, source), Counter())[bucket] += 1
+
+
+def count_objects(bench, source, ledger):
+    """Counts the states of one kind of the CRM's objects."""
+    stage, current, history = OBJECTS[source]
+    rows = []
+    for state, values in bench.get(stage):
+        content = (state.is_deleted, *values.values()) if values else ()
+        rows.append(Landed(state.window, state.key, state.observed_at, content, "kept" if values else "quarantined"))
+    count_landed(bench, rows, (source, current, history), ledger)
+
+
+def count_behavior(bench, ledger):
+    """Counts the behaviour rows as the windows read them: what is broken is quarantined, what is behind the late window held."""
+    content = ", ".join((*behavior.TEXTS, "event_ts"))
+    rows = bench.connection.execute(
+        f"SELECT seen_in, event_id, loaded_at, hash({content}), verdict "
+        f"FROM ({behavior.repaired(f'({behavior.landings(bench)})', bench.windows)}) ORDER BY seen_in, loaded_at, batch, place"
+    )
+    tables = ("bronze_redshift_events", "silver_behavior_events", None)
+    count_landed(bench, [Landed(*row) for row in rows.fetchall()], tables, ledger)
+
+
 def count_rates(bench, ledger):
     """Counts the observations: "accepted = first value of an observation; duplicate = same value again; filtered = `N/A`; superseded =
     a later different value"; revisions: "filtered = no revision; accepted = new revision; duplicate = revision known"."""
@@ -131,17 +210,21 @@ def count_rates(bench, ledger):
 
 
 def disagreements(bench):
-    """Returns how many places the manifest's Silver ledger has, and lines on those that are not as counted here."""
+    """Returns how many places the Silver ledger has, and lines on those that the manifest does not count as they are counted here."""
     manifest = json.loads((bench.data / "manifest.json").read_text())["ledger_by_input"]
-    cells, found = 0, []
-    ledger = counted(bench)
-    for window in bench.windows:
-        for table, inputs in manifest[window.batch].items():
-            if table.startswith("silver_"):
-                for source, buckets in inputs.items():
-                    cells += 1
-                    expected = {name: count for name, count in buckets.items() if count and name != "read"}
-                    ours = {name: count for name, count in ledger.get((window.batch, table, source), {}).items() if count}
-                    if ours != expected:
-                        found.append(f"{window.batch} {table} of {source}: manifest {expected}, oracle {ours}")
-    return cells, found
+    stated = {
+        (window.batch, table, source): buckets
+        for window in bench.windows
+        for table, inputs in manifest[window.batch].items()
+        if table.startswith("silver_")
+        for source, buckets in inputs.items()
+    }
+    ledger, found = counted(bench), []
+    cells = sorted(stated.keys() | ledger.keys())
+    for batch, table, source in cells:
+        place = batch, table, source
+        expected = {name: count for name, count in stated.get(place, {}).items() if count and name != "read"}
+        ours = {name: count for name, count in ledger.get(place, {}).items() if count}
+        if ours != expected:
+            found.append(f"{batch} {table} of {source}: manifest {expected}, oracle {ours}")
+    return len(cells), found

@@ -1,12 +1,17 @@
-"""All stages in one map, and where the sources and the token key stand."""
+"""All stages in one map, which of them can be built, and where the sources and the token key stand."""
 
 import json
 from pathlib import Path
 
-from oracle import dates, dims, fx, sales, silver, sources, stream
+from oracle import attribution, behavior, campaigns, crm, customer_contacts, dates, dims, fx, hubspot, performance, sales, segments
+from oracle import silver, sources, stream
+from oracle.tables import CRM_ATTRIBUTES, PENDING, TABLES
 from oracle.workbench import Workbench
 
-STAGES = {**sources.STAGES, **stream.STAGES, **fx.STAGES, **silver.STAGES, **dates.STAGES, **dims.STAGES, **sales.STAGES}
+MODULES = (sources, stream, fx, silver, campaigns, behavior, hubspot, crm, customer_contacts, dates, dims, sales, attribution)
+STAGES = {name: stage for module in (*MODULES, segments, performance) for name, stage in module.STAGES.items()}
+# The parts of a batch that not every set of sources has.
+PARTS = ("behavior", "hubspot")
 
 
 def token_key(path):
@@ -15,6 +20,15 @@ def token_key(path):
     return stored["key_id"], bytes.fromhex(stored["key"])
 
 
-def workbench(data, key, through=None):
-    """Returns the workbench of the sources in `data`, up to and with batch `through`."""
-    return Workbench(data, STAGES, through, key)
+def workbench(data, key, through=None, pending=PENDING):
+    """Returns the workbench of the sources in `data`, up to and with batch `through`; `tables` are those that it judges.
+
+    A table is judged when it is not `pending` and the sources hold what it needs; the same decides whether the customers' dimension
+    shows what the CRM knows.
+    """
+    parts = {part for part in PARTS if (Path(data) / "history" / part).is_dir()}
+    shows_crm = "hubspot" in parts and CRM_ATTRIBUTES not in pending
+    bench = Workbench(data, STAGES if shows_crm else STAGES | customer_contacts.NOTHING_KNOWN, through, key)
+    bench.parts = parts
+    bench.tables = tuple(table for table in TABLES if table.name not in pending and parts.issuperset(table.needs))
+    return bench

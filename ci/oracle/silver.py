@@ -68,14 +68,14 @@ def cents(column):
     return f"CAST(CAST({column} AS DECIMAL(38,2)) * 100 AS BIGINT) AS {column.lower()}"
 
 
-def current(repaired, key):
+def current(repaired, key, ties="seen_in DESC"):
     """Returns a stage: the row with the highest UPDATED_AT per key; "equal sequences are resolved by position".
 
     "Lower UPDATED_AT than stored -> superseded in current tables".
     """
 
     def build(step):
-        order = "seen_in DESC, updated_at DESC" if step.rules.late_event_wins else "updated_at DESC, seen_in DESC"
+        order = "seen_in DESC, updated_at DESC" if step.rules.late_event_wins else f"updated_at DESC, {ties}"
         step.create(
             f"SELECT * EXCLUDE (seen_in) FROM {step[repaired]} QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {order}) = 1"
         )
@@ -83,14 +83,14 @@ def current(repaired, key):
     return Stage(build, (repaired,), ("late_event_wins",))
 
 
-def history(repaired, key):
+def history(repaired, key, ties="seen_in DESC"):
     """Returns a stage: "One row per distinct (id, UPDATED_AT)", "changed_at = UPDATED_AT, valid_from = changed_at, valid_to = the
     next change's changed_at (null = open)"."""
 
     def build(step):
         step.create(
             f"WITH changes AS (SELECT * EXCLUDE (seen_in) FROM {step[repaired]} "
-            f"QUALIFY row_number() OVER (PARTITION BY {key}, updated_at ORDER BY seen_in DESC) = 1) "
+            f"QUALIFY row_number() OVER (PARTITION BY {key}, updated_at ORDER BY {ties}) = 1) "
             "SELECT *, updated_at AS changed_at, updated_at AS valid_from, "
             f"lead(updated_at) OVER (PARTITION BY {key} ORDER BY updated_at) AS valid_to FROM changes"
         )

@@ -6,7 +6,7 @@ import pyarrow
 import pyarrow.parquet
 
 from oracle import decode
-from oracle.vocabulary import LATE_AFTER, LATE_WINDOW, STATUS_RANK, Window
+from oracle.vocabulary import LATE_AFTER, STATUS_RANK, Window
 from oracle.workbench import Stage
 
 TEXT, LONG, INT, BOOLEAN, INSTANT = (
@@ -77,8 +77,8 @@ def judge(value, window, rules):
         return None, "undecodable" if str(error) == "payload_undecodable" else "broken"
     if found.body:
         return found, "body"
-    # "an event whose event_ts < (`_ingest_date` + 1 day) - 7 days is held": `_ingest_date` + 1 day is the window's end.
-    if found.event_ts < decode.micros(window.stop - LATE_WINDOW) and not rules.held_accepted:
+    # "an event whose event_ts lies before the end of the window's first day less 7 days is held".
+    if found.event_ts < decode.micros(window.late_from) and not rules.held_accepted:
         return found, "held"
     return found, "kept"
 

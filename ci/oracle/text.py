@@ -1,6 +1,8 @@
 """Repairs of single values, as the definitions list them: null tokens, trims, countries, phones, e-mail, masks."""
 
 import re
+from datetime import date
+from decimal import Context, Decimal
 
 from oracle.vocabulary import CONSUMER_DOMAINS, COUNTRY_CODES, COUNTRY_NAMES, INCOME_BANDS, NULL_TOKENS
 
@@ -45,6 +47,27 @@ def phone_number(text):
 def email_address(text):
     """The definition: "email lower-cased, trimmed"."""
     return None if text is None else text.lower()
+
+
+def calendar_date(text):
+    """The definition: "birth_date DATE [onInvalid null]": a date as `1980-05-06`, null where it is none."""
+    if text is None or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def exact_number(text, digits):
+    """The definition: "annual_income DECIMAL(18,2) [onInvalid null]": a number as an integer of its last digit; null where the text is
+    none, has more digits after the point, or more than 18 in all (as DECIMAL(18,2) and BIGINT in its range)."""
+    if text is None or not re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?", text):
+        return None
+    unscaled = Decimal(text).scaleb(digits, Context(prec=500))
+    if unscaled != unscaled.to_integral_value() or abs(unscaled) >= (10**18 if digits else 2**63):
+        return None
+    return int(unscaled)
 
 
 def email_domain_class(email):

@@ -23,6 +23,15 @@ class Window:
         """`_ingest_date` is the date of the window's last instant."""
         return (self.stop - timedelta(days=1)).date()
 
+    @property
+    def late_from(self):
+        """The first instant that is not held: the late window, counted back from the end of the window's first day.
+
+        Of a window of one day that is "measured against `_ingest_date`". A window of history is as long as what it reads is old:
+        counted back from its last day, all but a week of it would be held.
+        """
+        return self.start + timedelta(days=1) - LATE_WINDOW
+
 
 WINDOWS = (
     Window("history", datetime(2017, 1, 1), datetime(2017, 12, 30)),
@@ -38,6 +47,10 @@ FX_LOOKBACK = timedelta(days=90)
 RATE_AGE_DAYS_MAX = 7
 LATE_WINDOW = timedelta(days=7)
 LATE_AFTER = timedelta(hours=24)
+
+# "A window reads loaded_at in [FROM - 2 h, TO)", "objects whose cursor lies in [FROM - 1 h, TO)".
+BEHAVIOR_LOOKBACK = timedelta(hours=2)
+HUBSPOT_LOOKBACK = timedelta(hours=1)
 
 # "accepted are instants t with 1999-01-02T00:00:00Z <= t < 2036-01-01T00:00:00Z": gold_dim_date, "1999-01-01 to 2035-12-31", holds
 # their business dates.
@@ -55,6 +68,21 @@ CURRENCIES = frozenset(
 # "rank PLACED < PAID < SHIPPED < DELIVERED < RETURNED (also partial) < CANCELLED; the highest rank reached wins".
 STATUS_RANK = {"PLACED": 1, "PAID": 2, "SHIPPED": 3, "DELIVERED": 4, "RETURNED": 5, "CANCELLED": 6}
 EVENT_TYPES = frozenset(STATUS_RANK)
+
+# "event_name page_view | search | add_to_cart | coupon_view | checkout | purchase".
+BEHAVIOR_EVENTS = ("page_view", "search", "add_to_cart", "coupon_view", "checkout", "purchase")
+
+# "[ordered_at - 30 days, ordered_at)", "2^(-seconds before / 604800), rounded to 12 decimals".
+TOUCH_WINDOW = timedelta(days=30)
+HALF_LIFE_SECONDS = 604800
+WEIGHT_DIGITS = 12
+MODELS = ("first_touch", "last_touch", "linear", "time_decay", "position_based")
+UNATTRIBUTED = "unattributed"
+
+# "distinct customers over sales (null when below 5)", "fewer than two: 30 days", "tenure_days / 30.4375".
+CUSTOMERS_SHOWN_MIN = 5
+DAYS_BETWEEN_ORDERS_DEFAULT = 30
+DAYS_PER_MONTH = 30.4375
 
 # "Consumer e-mail domains are a list in `policy.yaml`" (the domains that the identities are spread over).
 CONSUMER_DOMAINS = frozenset("gmail.com yahoo.com outlook.com hotmail.com icloud.com".split())

@@ -28,7 +28,10 @@ class Stage:
 
 
 class Workbench:
-    """Holds the sources' folder, the database and every stage that was computed so far."""
+    """Holds the sources' folder, the database and every stage that was computed so far.
+
+    `tables` are those that are judged, `parts` what the sources hold beside warehouse, stream and rates.
+    """
 
     def __init__(self, data, stages, through=None, token_key=None):
         self.data = Path(data)
@@ -41,6 +44,16 @@ class Workbench:
         self.connection = connect()
         self.built = {}
         self.reach = {}
+        self.earlier = {}
+        self.tables, self.parts = (), frozenset()
+
+    def after(self, index):
+        """Returns the workbench of what was published up to the window with this number: the state that its run left."""
+        if index == len(self.windows) - 1:
+            return self
+        if index not in self.earlier:
+            self.earlier[index] = Workbench(self.data, self.stages, self.windows[index].batch, self.token_key)
+        return self.earlier[index]
 
     def get(self, stage, rules=DEFINED):
         """Returns the stage under these rules: a table's name, or the object that its builder returned."""
@@ -67,6 +80,8 @@ class Workbench:
             if isinstance(value, str):
                 kind = "VIEW" if self.stages[variant[0]].view else "TABLE"
                 self.connection.execute(f'DROP {kind} "{value}"')
+        for bench in self.earlier.values():
+            bench.forget_variants()
 
 
 class Step:
@@ -116,6 +131,8 @@ def connect():
     connection.execute("CREATE MACRO utc_date(t) AS CAST(t AS DATE)")
     # "Rounding: half away from zero": n / d in integers for d > 0, the sign taken off first.
     connection.execute("CREATE MACRO divided(n, d) AS sign(n)::HUGEINT * ((2 * abs(n::HUGEINT) + d::HUGEINT) // (2 * d::HUGEINT))")
+    # A decimal of 18 digits as an integer of its last digit; null where it does not fit.
+    connection.execute("CREATE MACRO held_by_money(n) AS CASE WHEN abs(n::HUGEINT) < 1000000000000000000 THEN n::BIGINT END")
     # The wrong rounding: an exact half goes to the even neighbour.
     connection.execute(
         "CREATE MACRO divided_half_even(n, d) AS sign(n)::HUGEINT * ("

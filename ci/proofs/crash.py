@@ -23,10 +23,10 @@ DAY = places.DAYS[1]
 FOLDER = places.PROOFS / "crash"
 # The fault points of a program's own crate start with its source or layer; all others may be reached by any program.
 OWNERS = {
-    "fx": "ingest-fx", "kafka": "ingest-kafka", "snowflake": "ingest-snowflake", "dq": "dq-check", "silver": "silverize",
-    "gold": "goldify", "pipeline": "run-pipeline",
+    "fx": "ingest-fx", "hubspot": "ingest-hubspot", "kafka": "ingest-kafka", "snowflake": "ingest-snowflake",
+    "redshift": "ingest-redshift", "dq": "dq-check", "silver": "silverize", "gold": "goldify", "pipeline": "run-pipeline",
 }  # fmt: skip
-INGEST = ("ingest-fx", "ingest-kafka", "ingest-snowflake")
+INGEST = ("ingest-fx", "ingest-hubspot", "ingest-kafka", "ingest-snowflake", "ingest-redshift")
 # Points of the small sample in ci/test: the commit that everything relies on, in one program of each kind.
 BETWEEN = ("silver.quarantine.after", "silver.held.after")
 SAMPLE = (("table.commit.before", "ingest-kafka"), ("table.commit.after", "silverize"), ("table.commit.before", "goldify"))

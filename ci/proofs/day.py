@@ -118,4 +118,4 @@ def programs(folder: Path, real: Path, scripts: dict[str, str]) -> Path:
     return folder
 
 
-PROGRAMS = ("ingest-fx", "ingest-kafka", "ingest-snowflake", "dq-check", "silverize", "goldify")
+PROGRAMS = ("ingest-fx", "ingest-hubspot", "ingest-kafka", "ingest-snowflake", "ingest-redshift", "dq-check", "silverize", "goldify")

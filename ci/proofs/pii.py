@@ -1,48 +1,74 @@
 """Searches every personal value of the source in what people outside data engineering may see, decoded.
 
-`python -m proofs.pii --lake DIR --logs DIR`: e-mail, phone, SSN, card, name, address and birth date of every customer, as
-the source wrote it and as Silver standardised it, as whole values, in all Gold cells, in every `_delta_log` and Parquet
-footer of every layer, in `ops`, in logs. None may be there; in Silver's raw columns the same search must find all of them.
+`python -m proofs.pii --lake DIR --logs DIR`: e-mail, phone, SSN, card, name, address and birth date of every customer and of
+every contact, as the source wrote it and as Silver standardised it, as whole values, in all Gold cells, in every `_delta_log`
+and Parquet footer of every layer, in `ops`, in logs. None may be there; in Silver's raw columns the same search must find all.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import time
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pyarrow.parquet as parquet
 from proofs import lake, places
 
-RAW = {
+# What each source calls the personal values of its people, and what Silver does; and Silver's tables of them.
+WAREHOUSE = {
     "FIRST_NAME": "first_name", "LAST_NAME": "last_name", "EMAIL": "email", "PHONE": "phone", "ADDRESS": "address", "SSN": "ssn",
     "CREDIT_CARD": "credit_card", "BIRTH_DATE": "birth_date",
 }  # fmt: skip
+HUBSPOT = {
+    "firstname": "first_name", "lastname": "last_name", "email": "email", "phone": "phone", "address": "address",
+    "date_of_birth": "birth_date",
+}  # fmt: skip
+CUSTOMERS = ("silver/customers", "silver/customers_history")
+CONTACTS = ("silver/contacts", "silver/contacts_history")
+Values = dict[str, set[str]]
 NULLS = {"", "n/a", "null", "none", "nan"}
 SHORTEST = 4
 CHUNK = 200_000
 
 
-def source_values() -> dict[str, set[str]]:
-    """Returns every personal value that the warehouse ever published, trimmed, per column."""
-    found: dict[str, set[str]] = {}
+def warehouse_values() -> Values:
+    """Returns every personal value that the warehouse ever published, trimmed, per column of Silver."""
+    found: Values = {name: set() for name in WAREHOUSE.values()}
     for file in sorted(places.DATA.glob("*/warehouse/CUSTOMERS.parquet")):
         table = parquet.read_table(file)
-        for column, name in RAW.items():
-            values = {str(value).strip() for value in table.column(column).to_pylist() if value is not None}
-            found.setdefault(name, set()).update(value for value in values if value.lower() not in NULLS)
-    return found
+        for column, name in WAREHOUSE.items():
+            found[name] |= {str(value).strip() for value in table.column(column).to_pylist() if value is not None}
+    return {name: without_nulls(values) for name, values in found.items()}
 
 
-def silver_values(folder: Path) -> dict[str, set[str]]:
+def hubspot_values() -> Values:
+    """Returns every personal value that HubSpot ever showed, trimmed, per column of Silver."""
+    found: Values = {name: set() for name in HUBSPOT.values()}
+    for file in sorted(places.DATA.glob("*/hubspot/contacts.parquet")):
+        for text in parquet.read_table(file).column("properties").to_pylist():
+            properties = json.loads(text)
+            for column, name in HUBSPOT.items():
+                if properties.get(column) is not None:
+                    found[name].add(properties[column].strip())
+    return {name: without_nulls(values) for name, values in found.items()}
+
+
+def without_nulls(values: set[str]) -> set[str]:
+    """Returns the values that say something."""
+    return {value for value in values if value.lower() not in NULLS}
+
+
+def silver_values(folder: Path, names: tuple[str, ...], columns: list[str]) -> Values:
     """Returns the values of Silver's raw columns, current and history."""
-    found: dict[str, set[str]] = {name: set() for name in RAW.values()}
+    found: Values = {name: set() for name in columns}
     for place, table in lake.tables(folder):
-        if place in ("silver/customers", "silver/customers_history"):
-            arrow = table.to_pyarrow_table(columns=list(found))
+        if place in names:
+            arrow = table.to_pyarrow_table(columns=columns)
             for name, values in found.items():
                 values.update(str(value) for value in arrow.column(name).to_pylist() if value is not None)
     return found
@@ -124,9 +150,14 @@ def main() -> int:
     parser.add_argument("--logs", type=Path, action="append")
     options = parser.parse_args()
     started = time.monotonic()
-    source, silver = source_values(), silver_values(options.lake)
-    every = sorted({value for values in (*source.values(), *silver.values()) for value in values if len(value) >= SHORTEST})
-    print(f"{len(every):,} values: " + ", ".join(f"{name} {len(values):,}" for name, values in source.items()))
+    warehouse, hubspot = warehouse_values(), hubspot_values()
+    customers = silver_values(options.lake, CUSTOMERS, list(WAREHOUSE.values()))
+    contacts = silver_values(options.lake, CONTACTS, list(HUBSPOT.values()))
+    known = [warehouse, hubspot, customers, contacts]
+    every = sorted({value for one in known for values in one.values() for value in values if len(value) >= SHORTEST})
+    for what, source in (("customers", warehouse), ("contacts", hubspot)):
+        print(f"{what}: " + ", ".join(f"{name} {len(values):,}" for name, values in source.items()))
+    print(f"{len(every):,} values")
     wrong = 0
     searched = [("gold cells", cells(options.lake, "gold")), ("ops cells", cells(options.lake, "ops")),
                 ("logs and footers of all layers", logs_and_footers(options.lake)), ("ops files", files(options.lake / "ops", "*.json"))]  # fmt: skip
@@ -135,22 +166,30 @@ def main() -> int:
         count, hits = search(texts, every)
         wrong += bool(hits)
         print(f"{what}: {count:,} texts, {len(hits)} values found")
-        kinds = {value: name for name, values in (*source.items(), *silver.items()) for value in values}
+        kinds = {value: name for one in known for name, values in one.items() for value in values}
         for place, value in hits[:10]:
             print(f"  {place}: holds a {kinds[value]}")
-    # The search itself must be able to find: every standardised value stands in Silver's raw columns.
-    _, hits = search(((name, value) for name, values in silver.items() for value in values), every)
-    found = {value for _, value in hits}
-    standard = {name: values - {value for value in values if len(value) < SHORTEST} for name, values in silver.items()}
-    missing = sum(len(values - found) for values in standard.values())
-    known_raw = unchanged_missing(source, silver)
-    print(f"silver raw columns: {sum(map(len, standard.values())):,} values, {missing} not found; source values lost in Silver: {known_raw}")
-    wrong += bool(missing) + bool(known_raw)
+    wrong += not found_in_silver("customers", warehouse, customers, every)
+    # Contacts are searched for in any case; without a contract no table can hold them.
+    if "silver_contacts" in places.contracted_tables():
+        wrong += not found_in_silver("contacts", hubspot, contacts, every)
     print(f"pii: {'FAILED' if wrong else 'none of the values stands where it must not'} after {time.monotonic() - started:.0f} s")
     return 1 if wrong else 0
 
 
-def unchanged_missing(source: dict[str, set[str]], silver: dict[str, set[str]]) -> int:
+def found_in_silver(what: str, source: Values, silver: Values, every: list[str]) -> bool:
+    """Whether the search itself is able to find: every standardised value stands in Silver's raw columns."""
+    _, hits = search(((name, value) for name, values in silver.items() for value in values), every)
+    found = {value for _, value in hits}
+    standard = {name: values - {value for value in values if len(value) < SHORTEST} for name, values in silver.items()}
+    missing = sum(len(values - found) for values in standard.values())
+    lost = unchanged_missing(source, silver)
+    count = sum(map(len, standard.values()))
+    print(f"silver raw columns of {what}: {count:,} values, {missing} not found; source values lost in Silver: {lost}")
+    return not missing and not lost
+
+
+def unchanged_missing(source: Values, silver: Values) -> int:
     """Returns how many source values, standardised as far as a comparison can, are not in Silver."""
     lost = 0
     for name, values in source.items():
@@ -159,9 +198,20 @@ def unchanged_missing(source: dict[str, set[str]], silver: dict[str, set[str]]) 
             lost += sum(re.sub(r"\D", "", value)[-10:] not in there for value in values if len(re.sub(r"\D", "", value)) >= 10)
         elif name == "email":
             lost += len({value.lower() for value in values} - silver[name])
+        elif name == "birth_date":  # what is no date becomes null
+            lost += len({value[:10] for value in values if is_date(value[:10])} - silver[name])
         else:
-            lost += len({value[:10] if name == "birth_date" else value for value in values} - silver[name])
+            lost += len(values - silver[name])
     return lost
+
+
+def is_date(text: str) -> bool:
+    """Whether a text is a calendar date."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -18,3 +18,9 @@ DAYS = ("2017-12-30", "2017-12-31", "2018-01-01")
 WINDOWS = (HISTORY, *DAYS)
 # Everything up to the second day at once: a first window for sources that have moved on.
 FIRST = "2017-01-01/2018-01-01"
+
+
+def contracted_tables() -> set[str]:
+    """Returns the names of the Bronze and Silver tables that have a contract: the sources publish more than that."""
+    bronze = {f"bronze_{file.name.removesuffix('.odcs.yaml')}" for file in (CONTRACTS / "bronze").glob("*.odcs.yaml")}
+    return bronze | {f"silver_{file.parent.name}" for file in (CONTRACTS / "silver").glob("*/contract.odcs.yaml")}

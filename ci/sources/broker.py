@@ -23,7 +23,8 @@ VERSION = "4.3.1"
 NAME = "kafka"
 FOLDER = places.SOURCES / "kafka"
 COPY_JARS = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
-RECIPE = Path(__file__).parent / "kafka"
+HERE = Path(__file__).parent
+RECIPE = HERE / "kafka"
 # The records' timestamps lie in 2017, and tests may come years later.
 TOPIC_CONFIG = {"retention.ms": "-1", "retention.bytes": "-1", "message.timestamp.type": "CreateTime"}
 
@@ -65,7 +66,7 @@ def prepare(stamp: str) -> None:
         return
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    subprocess.run([RECIPE / "certificates", FOLDER / "tls"], check=True)
+    subprocess.run([HERE / "certificates", FOLDER / "tls"], check=True)
     _choose_ports()
     cluster = base64.urlsafe_b64encode(b"\x10" + hashlib.sha256(stamp.encode()).digest()[:15]).decode().rstrip("=")
     credentials = f"SCRAM-SHA-512=[name=alice,password={state.secret('kafka/alice')}]"

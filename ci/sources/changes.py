@@ -157,12 +157,18 @@ def apply_customers(
     return found
 
 
-def apply_products(schedule: Schedule, rows: dict[int, Row], new_days: dict[str, list[int]]) -> dict[str, list[Row]]:
-    """Returns the PRODUCTS rows of each day."""
+def apply_rows(schedule: Schedule, rows: dict[int, Row]) -> dict[str, list[Row]]:
+    """Returns the changed rows of each batch; `rows` are what the changes start from, by the schedule's ids."""
     found: dict[str, list[Row]] = {}
     for change in schedule.in_order():
         rows[change.key] = change.alter(rows[change.key]) | {"UPDATED_AT": change.updated_at}
         found.setdefault(change.batch, []).append(rows[change.key])
+    return found
+
+
+def apply_products(schedule: Schedule, rows: dict[int, Row], new_days: dict[str, list[int]]) -> dict[str, list[Row]]:
+    """Returns the PRODUCTS rows of each day."""
+    found = apply_rows(schedule, rows)
     for day, products in new_days.items():
         for product_id in products:
             found.setdefault(day, []).append({

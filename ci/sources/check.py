@@ -2,7 +2,8 @@
 
     ci/sources/check            after `up`, and after each `advance`
 
-Kafka by a consumer on both listeners, Snowflake by the ADBC driver that ingest-snowflake loads, FX by HTTP.
+Kafka by a consumer on both listeners, Snowflake by the ADBC driver that ingest-snowflake loads, HubSpot by its own client, FX by
+HTTP. The behaviour table is checked by `check_behavior.py`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,15 @@ import pyarrow as pa
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+import check_behavior
+import hubspot_check
+import hubspot_files
+import ledger
 import places
 import state
 import tables
+from checking import Endpoints, Failed, expect, manifest
+from hubspot_account import Account
 from web_server import OWN_QUESTION
 
 ARROW_TYPES = {
@@ -29,18 +36,6 @@ ARROW_TYPES = {
     "VARCHAR": pa.string(), "DATE": pa.date32(), "BOOLEAN": pa.bool_(),
 }  # fmt: skip
 CONSUME_SECONDS_MAX = 60
-
-Endpoints = dict[str, dict]
-
-
-class Failed(Exception):
-    """What a check found wrong."""
-
-
-def expect(found: object, wanted: object, what: str) -> None:
-    """Raises when two values differ."""
-    if found != wanted:
-        raise Failed(f"{what}: found {found}, expected {wanted}")
 
 
 def consume(config: dict, partitions: range) -> dict[tuple, tuple]:
@@ -156,16 +151,16 @@ def check_window(endpoints: Endpoints, batches: list[str]) -> str:
     """The newest batch's window, read with its lookback, gives the rows that the manifest's ledger counts."""
     newest = batches[-1]
     start, end = places.WINDOWS[newest]
-    ledger = manifest()["ledger"][newest]
+    counted = manifest()["ledger"][newest]
     counts = []
     with connect(endpoints["snowflake"], state.secret("snowflake/password")) as session, session.cursor() as cursor:
-        for table in tables.CONTRACTED:
+        for table in tables.TABLES:
             cursor.execute(
                 f"SELECT count(*) AS N FROM {table} WHERE UPDATED_AT >= '{start - places.LOOKBACK}' AND UPDATED_AT < '{end}'"
             )
             counts.append(int(cursor.fetch_arrow_table().column(0)[0].as_py()))
             expect(
-                counts[-1], ledger[f"bronze_snowflake_{table.lower()}"]["read"], f"rows of {table} in window {newest}"
+                counts[-1], counted[f"bronze_snowflake_{table.lower()}"]["read"], f"rows of {table} in window {newest}"
             )
     return f"window {newest} reads {sum(counts)} rows, as the ledger says"
 
@@ -197,15 +192,19 @@ def check_rates(endpoints: Endpoints, batches: list[str]) -> str:
     return f"{len(files)} files of {batches[-1]}"
 
 
+def check_hubspot(endpoints: Endpoints, batches: list[str]) -> str:
+    """Every object, live and archived, every association, and what the newest batch's window finds, by the official client."""
+    place = Account(int(endpoints["hubspot"]["base_url"].rsplit(":", 1)[1]))
+    return "; ".join((
+        hubspot_check.check_lists(place, batches), hubspot_check.check_associations(place, batches),
+        hubspot_check.check_search(place, batches, hubspot_check.WITHIN_BUDGET),
+    ))  # fmt: skip
+
+
 def get(url: str) -> bytes:
     """Fetches a URL without being counted."""
     with urllib.request.urlopen(urllib.request.Request(url, headers={OWN_QUESTION: "1"}), timeout=10) as answer:
         return answer.read()
-
-
-def manifest() -> dict:
-    """Returns the manifest."""
-    return json.loads((places.DATA / "manifest.json").read_text())
 
 
 def check_ledger(_: Endpoints, __: list[str]) -> str:
@@ -227,12 +226,17 @@ def check_ledger(_: Endpoints, __: list[str]) -> str:
 
 def source_name(table: str) -> str:
     """Returns what a Bronze table reads, as the ledger names it."""
-    names = {"bronze_kafka_orders": places.TOPIC, "bronze_fx_rates": "bronze_fx_rates"}
+    names = {
+        "bronze_kafka_orders": places.TOPIC, "bronze_fx_rates": "bronze_fx_rates", "bronze_redshift_events": ledger.EVENTS,
+    }  # fmt: skip
+    names |= {bronze: kind for kind, (bronze, _) in hubspot_files.TABLES.items()}
     return names.get(table, table.removeprefix("bronze_snowflake_").upper())
 
 
 CHECKS: list[Callable[[Endpoints, list[str]], str]] = [
     check_ledger, check_stream, check_secure_stream, check_warehouse, check_window, check_refusals, check_rates,
+    check_behavior.check_events, check_behavior.check_events_window, check_behavior.check_login, check_behavior.check_tls,
+    check_hubspot,
 ]  # fmt: skip
 
 
@@ -241,7 +245,7 @@ def main() -> None:
     batches = state.published()
     if not batches or not places.ENDPOINTS.is_file():
         raise SystemExit("sources: nothing is published: start with ci/sources/up")
-    if state.EXTRA_ROWS.is_file():
+    if any(path.exists() for path in (state.EXTRA_ROWS, state.EXTRA_EVENTS, state.EXTRA_CRM)):
         raise SystemExit("sources: extra rows were published, so the files are no longer the whole truth")
     endpoints = json.loads(places.ENDPOINTS.read_text())
     failed = 0

@@ -21,7 +21,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+import behavior
 import changes
+import hubspot_files
 import identities
 import journey
 import ledger
@@ -30,8 +32,12 @@ import moved_orders
 import movements
 import places
 import planted
+import planted_behavior
+import planted_campaigns
 import planted_dirt
 import planted_late
+import planted_touches
+import planted_visits_late
 import rates
 import stream
 import warehouse
@@ -114,14 +120,23 @@ def write(sizes: journey.Sizes, data: Path) -> None:
     people = {key: (identities.person(key, key, age, income, sizes.settled), key) for key, age, income in households}
     products = planted.choose_products(connection)
 
+    visits = planted_behavior.Visits(planted_campaigns.targeted(connection))
+    campaigns = planted_campaigns.plant_campaigns(connection, visits)
+    customers = warehouse.changeable(connection, "CUSTOMERS", 104, len(people))
+    emails = {key: str(people[key][0]["EMAIL"]) for key in customers}
+
     stream_side = write_stream(connection, sizes, people, products, data)
-    warehouse_side = write_tables(connection, sizes, people, products, data)
+    warehouse_side = write_tables(connection, sizes, people, products, campaigns, data)
+    touched = write_behavior(connection, sizes, visits, stream_side.moved_orders, campaigns.reached, data)
+    crm_side = hubspot_files.write_crm(emails, sizes, data)
     served = rates.published_rates(sizes.profile)
     rates.write_rates(served, data)
 
     counted: ledger.Ledger = {}
     ledger.kafka_ledger(counted, stream_side.records)
     ledger.warehouse_ledger(counted, data, warehouse_side.broken, warehouse_side.older)
+    ledger.behavior_ledger(counted, data, visits.rows)
+    hubspot_files.crm_ledger(counted, data, crm_side.broken)
     for batch, by_table in rates.rates_ledger(served).items():
         counted[batch] |= {table: {"bronze_fx_rates": buckets} for table, buckets in by_table.items()}
     document = {
@@ -132,6 +147,9 @@ def write(sizes: journey.Sizes, data: Path) -> None:
         "ledger_by_input": ledger.by_input(counted),
         "events": manifest.event_kinds(stream_side.records),
         "warehouse": manifest.row_kinds(warehouse_side.kinds),
+        "behavior": manifest.visit_kinds(behavior.real_kinds(connection), visits.rows),
+        "touched_orders": touched,
+        "hubspot": manifest.row_kinds([crm_side.kinds]),
         "fx": {
             "revised": {"batch": rates.REVISED_IN, "cell": rates.REVISION},
             "published_late": {"batch": rates.REVISED_IN, "cell": rates.MISSING_UNTIL_REVISED},
@@ -142,9 +160,10 @@ def write(sizes: journey.Sizes, data: Path) -> None:
             "warehouse": manifest.planted_warehouse_orders(warehouse_side.kinds[0]),
         },
         "moved_orders": stream_side.moved_orders,
-        "publication": manifest.publication(stream_side.records, data),
+        "publication": manifest.publication(stream_side.records, data, crm_side.readable),
     }
     manifest.check_identities(connection, data)
+    hubspot_files.check_contacts(connection, data)
     (data / "manifest.json").write_text(manifest.render(document) + "\n")
 
 
@@ -180,7 +199,12 @@ def event_row(seq: int, record: Record) -> dict:
 
 
 def write_tables(
-    connection: duckdb.DuckDBPyConnection, sizes: journey.Sizes, people: People, products: list, data: Path
+    connection: duckdb.DuckDBPyConnection,
+    sizes: journey.Sizes,
+    people: People,
+    products: list,
+    campaigns: planted_campaigns.Campaigns,
+    data: Path,
 ) -> WarehouseSide:
     """Writes each batch's warehouse tables."""
     customers = sorted(people)
@@ -188,7 +212,9 @@ def write_tables(
     plant_orders(orders)
     customer_changes = changes.plan_customers(warehouse.changeable(connection, "CUSTOMERS", 102, 1000), sizes)
     product_ids = warehouse.changeable(connection, "PRODUCTS", 103, 1000)
-    product_rows = warehouse.products_as_written(connection, product_ids)
+    wanted = ", ".join(map(str, product_ids))
+    rows = warehouse.as_written(connection, "PRODUCTS", f"PRODUCT_ID IN ({wanted})")
+    product_rows = {row["PRODUCT_ID"]: row for row in rows}
     product_changes = changes.plan_products(product_ids, sizes)
     new = {
         table: {day: [first + place] for place, day in enumerate(places.DAYS)}
@@ -202,6 +228,8 @@ def write_tables(
         orders.rows[day]["CUSTOMERS"] = rows
     for day, rows in changes.apply_products(product_changes, product_rows, new["PRODUCTS"]).items():
         orders.rows[day]["PRODUCTS"] = rows
+    for batch, by_table in campaigns.rows.items():
+        orders.rows.setdefault(batch, {}).update(by_table)
     warehouse.write_warehouse(connection, orders.rows, data)
     inserted = {
         day: {
@@ -213,10 +241,26 @@ def write_tables(
     older = {
         "CUSTOMERS": customer_changes.of_kind("customer_older_replaces_newer"),
         "PRODUCTS": product_changes.of_kind("product_older_replaces_newer"),
-    }
+    } | campaigns.older
     return WarehouseSide(
-        [orders.kinds, customer_changes.kinds(), product_changes.kinds(), inserted], orders.broken, older
+        [orders.kinds, customer_changes.kinds(), product_changes.kinds(), inserted, campaigns.kinds], orders.broken, older
     )
+
+
+def write_behavior(
+    connection: duckdb.DuckDBPyConnection,
+    sizes: journey.Sizes,
+    visits: planted_behavior.Visits,
+    moved: dict[str, list[str]],
+    reached: set[int],
+    data: Path,
+) -> dict[str, list[str]]:
+    """Writes each batch's events; returns the real orders whose touches are planted, by kind."""
+    behavior.make_real(connection)
+    planted_behavior.tell(visits, [*planted_behavior.STORIES, *planted_visits_late.STORIES], sizes)
+    touched = planted_touches.plant_touches(visits, connection, sizes, moved, reached)
+    behavior.write_events(connection, visits.rows, data)
+    return touched
 
 
 def first_row(clean: identities.Person, number: int) -> dict:

@@ -181,7 +181,7 @@ def as_written(clean: Person, number: int) -> Person:
     row = dict(clean)
     if spread(number, 21, 9) == 0:
         row["EMAIL"] = f"  {str(clean['EMAIL']).upper()} "
-    row["PHONE"] = _phone_as_written(clean["PHONE"], number)
+    row["PHONE"] = phone_as_written(clean["PHONE"], number)
     spellings = COUNTRY_SPELLINGS[str(clean["COUNTRY"])]
     row["COUNTRY"] = spellings[spread(number, 22, len(spellings))]
     for column, salt in (("CITY", 23), ("LAST_NAME", 24), ("ADDRESS", 25), ("INCOME_BAND", 26)):
@@ -195,7 +195,7 @@ def as_written(clean: Person, number: int) -> Person:
     return row
 
 
-def _phone_as_written(clean: object, number: int) -> str | None:
+def phone_as_written(clean: object, number: int) -> str | None:
     """One of several notations. Some cannot be read as a number at all, and are null in Silver."""
     if clean is None:
         return None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+import behavior
 import places
 import tables
 from events import Record
@@ -71,7 +72,7 @@ def event_kinds(records: list[Record]) -> dict[str, dict[str, dict[str, object]]
 
 
 def row_kinds(parts: list[RowKinds]) -> dict[str, dict[str, dict[str, object]]]:
-    """Returns batch -> kind -> how many warehouse rows, with which keys."""
+    """Returns batch -> kind -> how many rows of the warehouse or of HubSpot, with which keys."""
     return {
         batch: {
             kind: {"rows": len(keys), "keys": keys}
@@ -80,6 +81,19 @@ def row_kinds(parts: list[RowKinds]) -> dict[str, dict[str, dict[str, object]]]:
         }
         for batch in places.BATCHES
     }
+
+
+def visit_kinds(real: dict[str, dict[str, int]], planted: list[behavior.Row]) -> dict[str, dict[str, dict[str, object]]]:
+    """Returns batch -> kind -> how many rows of `behavior.events`; of planted ones with their ids and what Silver does."""
+    found: dict[str, dict[str, dict]] = {
+        batch: {kind: {"rows": rows} for kind, rows in real[batch].items()} for batch in places.BATCHES
+    }
+    for row in planted:
+        kind = found[row.batch].setdefault(row.kind, {"rows": 0, "event_ids": [], "verdicts": []})
+        kind["rows"] += 1
+        kind["event_ids"].append(row.values["event_id"])
+        kind["verdicts"].append(row.verdict)
+    return found
 
 
 def planted_warehouse_orders(kinds: RowKinds) -> dict[str, list[str]]:
@@ -92,8 +106,8 @@ def planted_warehouse_orders(kinds: RowKinds) -> dict[str, list[str]]:
     return found
 
 
-def publication(records: list[Record], data: Path) -> dict[str, dict[str, object]]:
-    """Returns what each source must hold once a batch is published: high watermarks, and rows of each table."""
+def publication(records: list[Record], data: Path, crm: dict[str, dict[str, int]]) -> dict[str, dict[str, object]]:
+    """Returns what each source must hold once a batch is published: high watermarks, rows of each table, events, `crm` objects."""
     found: dict[str, dict[str, object]] = {}
     marks = [0] * places.PARTITIONS
     connection = duckdb.connect()
@@ -109,7 +123,12 @@ def publication(records: list[Record], data: Path) -> dict[str, dict[str, object
                 f"SELECT count(*) FROM (SELECT DISTINCT {keys} FROM read_parquet({files}))"
             ).fetchone()
             rows[table] = (row or (0,))[0]
-        found[batch] = {"high_watermarks": list(marks), "warehouse_rows": rows}
+        files = [str(behavior.events_file(name, data)) for name in places.batches_up_to(batch)]
+        events = connection.execute(f"SELECT count(*) FROM read_parquet({files})").fetchone()
+        found[batch] = {
+            "high_watermarks": list(marks), "warehouse_rows": rows, "behavior_rows": (events or (0,))[0],
+            "hubspot": crm[batch],
+        }  # fmt: skip
     return found
 
 

@@ -29,7 +29,9 @@ WINDOWS = {
 # ingest-snowflake reads this much before its window, ingest-fx that much.
 LOOKBACK = timedelta(hours=2)
 FX_LOOKBACK = timedelta(days=90)
-# An event older than this, measured from the end of its ingest date, is held.
+# So much before its window ingest-hubspot looks for changed objects: the index of a search lags behind.
+HUBSPOT_LOOKBACK = timedelta(hours=1)
+# An event older than this is held: see `held_before`.
 LATE_WINDOW = timedelta(days=7)
 
 TOPIC = "orders.events"
@@ -37,6 +39,11 @@ PARTITIONS = 6
 
 WAREHOUSE_DATABASE = "ANALYTICS"
 WAREHOUSE_SCHEMA = "PUBLIC"
+
+
+def held_before(batch: str) -> datetime:
+    """Returns the instant before which an event is held: the late window, counted back from the end of the window's first day."""
+    return WINDOWS[batch][0] + timedelta(days=1) - LATE_WINDOW
 
 
 def batches_up_to(batch: str) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """Stories of time: what arrives late, just not late, or too late.
 
-A window that begins more than 24 h after an event makes it late. An event older than 7 days, counted back from the end
-of its ingest date, is held.
+A window that begins more than 24 h after an event makes it late. `places.held_before` says where the late window ends.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ MICROSECOND, MINUTE, HOUR, DAY = (
 )  # fmt: skip
 
 
-def _window(at: datetime) -> tuple[datetime, datetime]:
-    return places.WINDOWS[batch_of(at) or places.HISTORY]
+def _batch(at: datetime) -> str:
+    return batch_of(at) or places.HISTORY
 
 
 def _arriving(planter: Planter, at: datetime, happened: datetime, line_count: int = 2) -> dict:
@@ -31,7 +30,7 @@ def _arriving(planter: Planter, at: datetime, happened: datetime, line_count: in
 
 def late(planter: Planter, at: datetime) -> None:
     """26 to 50 hours late: processed, is_late."""
-    arrives = _window(at)[0] + HOUR
+    arrives = places.WINDOWS[_batch(at)][0] + HOUR
     hours = 26 + planter.next_order % 24
     order = _arriving(planter, arrives, arrives - hours * HOUR)
     planter.publish(planter.pay(order, arrives - hours * HOUR + MINUTE), delay=hours * HOUR)
@@ -39,19 +38,19 @@ def late(planter: Planter, at: datetime) -> None:
 
 def late_boundary(planter: Planter, at: datetime) -> None:
     """Exactly 24 h before the window is not late; a microsecond more is."""
-    start = _window(at)[0]
+    start = places.WINDOWS[_batch(at)][0]
     _arriving(planter, at, start - DAY)
     _arriving(planter, at, start - DAY - MICROSECOND)
 
 
 def held_boundary(planter: Planter, at: datetime) -> None:
     """Exactly at the edge of the late window: accepted, is_late."""
-    _arriving(planter, at, _window(at)[1] - places.LATE_WINDOW)
+    _arriving(planter, at, places.held_before(_batch(at)))
 
 
 def held(planter: Planter, at: datetime) -> None:
     """Behind the late window: held, one row per line. A SHIPPED of the same order that is in time is accepted."""
-    edge = _window(at)[1] - places.LATE_WINDOW
+    edge = places.held_before(_batch(at))
     order = planter.order(edge - 3 * HOUR, line_count=3)
     planter.place(order, verdict="held", delay=at - order["ordered_at"])
     for event, happened in (

@@ -38,15 +38,23 @@ def running(name: str) -> int | None:
 
 
 def _own_processes() -> dict[int, str]:
-    """Returns the processes whose command line names this sources' folder, but for those that wait to be reaped."""
+    """Returns the processes whose command line names this sources' folder."""
+    return {
+        pid: command
+        for pid, command in _all_processes().items()
+        if f"{places.SOURCES}{os.sep}" in command or command.endswith(str(places.SOURCES))
+    }
+
+
+def _all_processes() -> dict[int, str]:
+    """Returns the command line of every process, but for those that wait to be reaped."""
     listed = subprocess.run(["ps", "-eww", "-o", "pid=,stat=,args="], capture_output=True, text=True, check=True).stdout
-    own = {}
+    found = {}
     for line in listed.splitlines():
         pid, status, command = line.split(maxsplit=2)
-        named = f"{places.SOURCES}{os.sep}" in command or command.endswith(str(places.SOURCES))
-        if named and not status.startswith("Z"):
-            own[int(pid)] = command
-    return own
+        if not status.startswith("Z"):
+            found[int(pid)] = command
+    return found
 
 
 def strays(programs: tuple[str, ...]) -> list[int]:
@@ -56,6 +64,17 @@ def strays(programs: tuple[str, ...]) -> list[int]:
     return [
         pid for pid, command in commands if pid not in known and any(program in command.split() for program in programs)
     ]
+
+
+def end_titled(title: str) -> None:
+    """Ends the processes whose title begins so, by force when they do not go by themselves: children of a killed server."""
+    how, kill_at = signal.SIGTERM, time.monotonic() + STOP_SECONDS_MAX
+    while pids := [pid for pid, command in _all_processes().items() if command.startswith(title)]:
+        if time.monotonic() > kill_at:
+            how = signal.SIGKILL
+        for pid in pids:
+            send(pid, how)
+        time.sleep(POLL_SECONDS)
 
 
 def start(name: str, command: list[str]) -> int:
@@ -82,19 +101,19 @@ def wait_until(name: str, answers: Callable[[], bool]) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def stop(name: str) -> bool:
+def stop(name: str, how: signal.Signals = signal.SIGTERM) -> bool:
     """Stops a server, by force when it does not go by itself; returns whether there was one."""
     pid = running(name)
     if pid is not None:
-        end(pid)
+        end(pid, how)
     pid_file(name).unlink(missing_ok=True)
     return pid is not None
 
 
-def end(pid: int) -> None:
+def end(pid: int, how: signal.Signals = signal.SIGTERM) -> None:
     """Ends a process of these sources and waits until it is gone."""
     kill_at = time.monotonic() + STOP_SECONDS_MAX
-    send(pid, signal.SIGTERM)
+    send(pid, how)
     while pid in _own_processes():
         if time.monotonic() > kill_at:
             send(pid, signal.SIGKILL)

@@ -1,7 +1,8 @@
-"""Publishes a batch to the three sources: the stream, the warehouse, the rates.
+"""Publishes a batch to the sources: the stream, the warehouse, the behaviour table, HubSpot, the rates.
 
 Every step can be cut off and done again. The stream compares its high watermarks with the offsets in the files and
-sends only what is missing; the warehouse replaces rows by key; the rates follow the marker, which is written last.
+sends only what is missing; the warehouse and HubSpot replace rows by key; the behaviour table notes its batches in the
+transaction that inserts them; the rates follow the marker, which is written last.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ import duckdb
 import pyarrow.parquet as pq
 from confluent_kafka import KafkaError, Message, Producer
 
+import behavior
 import broker
+import hubspot_extra
 import places
+import redshift_cluster
 import state
 import tables
 
@@ -33,6 +37,8 @@ def publish(batch: str) -> bool:
         raise SystemExit(f"sources: {batch} comes after {', '.join(missing)}: advance to it first")
     send_events(batch)
     post("/sources/batch", {"batch": batch})
+    redshift_cluster.load(batch)
+    control_hubspot({"batch": batch})
     state.mark_published(batch)
     return True
 
@@ -93,11 +99,32 @@ def post(path: str, document: object) -> None:
         answer.read()
 
 
-def publish_extra(extra: dict) -> tuple[int, int]:
-    """Adds records and rows after everything else; returns how many of each.
+def control_hubspot(wanted: dict | None = None, port: int | None = None) -> dict:
+    """Tells HubSpot's server to do something, or nothing; returns what it counts."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port or state.ports()['hubspot']}/_control",
+        data=None if wanted is None else json.dumps(wanted).encode(),
+        headers={"X-Sources-Control": state.secret("hubspot/control"), "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=120) as answer:
+        return json.load(answer)
 
-    `{"events": [{"key", "value"}], "warehouse": {"PRODUCTS": [{column: value}]}}`: a value is text, or JSON to be
-    written as text; a row names its key and what changes, the rest stays; UPDATED_AT must be given.
+
+def hubspot_answers() -> dict | None:
+    """Returns what HubSpot's server counts, or None while it does not answer."""
+    try:
+        return control_hubspot()
+    except OSError:
+        return None
+
+
+def publish_extra(extra: dict) -> tuple[int, int, int]:
+    """Adds records and rows after everything else; returns how many events, rows, and objects and associations of HubSpot.
+
+    `{"events": [{"key", "value"}], "warehouse": {"PRODUCTS": [{column: value}]}, "behavior": [{column: value}]}`: a value of
+    an event is text, or JSON to be written as text; a row of the warehouse names its key and what changes, the rest stays,
+    and UPDATED_AT must be given; a row of the behaviour table is inserted as it is, and needs loaded_at.
+    For `"hubspot": {"contacts": [...], "companies": [...], "associations": [...]}` see `hubspot_extra`.
     """
     if set(places.BATCHES) - set(state.published()):
         raise SystemExit("sources: extra records come after all batches, or theirs would lose their offsets")
@@ -116,7 +143,33 @@ def publish_extra(extra: dict) -> tuple[int, int]:
         state.write_json(state.EXTRA_ROWS, known)
         post("/sources/rows", {"table": table, "rows": whole})
         count += len(whole)
-    return len(events), count
+    count += insert_events(extra.get("behavior", []))
+    return len(events), count, publish_extra_crm(extra.get("hubspot", {}))
+
+
+def insert_events(rows: list[dict]) -> int:
+    """Inserts extra rows of the behaviour table; returns how many."""
+    for row in rows:
+        unknown = row.keys() - behavior.COLUMNS.keys()
+        if unknown or row.get("loaded_at") is None:
+            raise SystemExit(f"sources: a behaviour row needs loaded_at, and knows no {sorted(unknown)}")
+    if rows:
+        state.EXTRA_EVENTS.touch()
+        redshift_cluster.insert(rows)
+    return len(rows)
+
+
+def publish_extra_crm(extra: dict) -> int:
+    """Adds objects and associations of HubSpot; returns how many."""
+    if not extra:
+        return 0
+    known = dict(state.read_json(state.EXTRA_CRM, {}))  # type: ignore[call-overload]
+    whole = hubspot_extra.whole_rows(extra, known)
+    # Kept first, so that a restarted server has them too.
+    together = {kind: [*known.get(kind, []), *whole.get(kind, [])] for kind in known.keys() | whole.keys()}
+    state.write_json(state.EXTRA_CRM, together)
+    control_hubspot({"rows": whole})
+    return sum(map(len, whole.values()))
 
 
 def extra_record(event: dict) -> dict:

@@ -1,4 +1,4 @@
-"""Runs the local sources: up, advance, down, stats, publish-extra. `ci/sources/README.md` says what each is for."""
+"""Runs the local sources: up, advance, down, stats, publish-extra, redshift-sql. `ci/sources/README.md` says what each is for."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import behavior
 import broker
 import generate
 import journey
 import places
 import processes
 import publish
+import redshift_cluster
 import state
 from web_server import OWN_QUESTION
 
-SNOWFLAKE, WEB = "snowflake", "web"
-SERVERS = (broker.NAME, SNOWFLAKE, WEB)
+SNOWFLAKE, WEB, HUBSPOT = "snowflake", "web", "hubspot"
+SERVERS = (broker.NAME, SNOWFLAKE, WEB, HUBSPOT, redshift_cluster.NAME)
 WEB_PORTS = ("fx", "snowflake_refusing", "unavailable")
 HERE = Path(__file__).parent
 
@@ -51,15 +53,19 @@ def up(profile: str, fresh: bool) -> None:
     stamp = generate.stamp(profile)
     if fresh or state.data_stamp() != stamp:
         stop_all()
-        shutil.rmtree(broker.FOLDER, ignore_errors=True)
+        for folder in (broker.FOLDER, redshift_cluster.FOLDER):
+            shutil.rmtree(folder, ignore_errors=True)
         state.forget()
         state.begin(stamp)
     for name in state.SECRETS:
         state.secret(name)
     broker.start(stamp)
+    redshift_cluster.start()
     start_python_servers()
     processes.wait_until(WEB, lambda: ask("fx") is not None)
     processes.wait_until(SNOWFLAKE, lambda: ask("snowflake") is not None)
+    processes.wait_until(HUBSPOT, lambda: publish.hubspot_answers() is not None)
+    redshift_cluster.wait_ready()
     broker.wait_ready()
     publish.publish(places.HISTORY)
     state.write_json(places.ENDPOINTS, endpoints())
@@ -80,6 +86,10 @@ def start_python_servers() -> None:
         state.keep_ports(chosen)
         numbers = [str(chosen[name]) for name in WEB_PORTS]
         processes.start(WEB, [sys.executable, str(HERE / "web_server.py"), *numbers, str(places.SOURCES)])
+    if processes.running(HUBSPOT) is None:
+        port = processes.free_port(before.get(HUBSPOT))
+        state.keep_ports({HUBSPOT: port})
+        processes.start(HUBSPOT, [sys.executable, str(HERE / "hubspot_server.py"), str(port), str(places.SOURCES)])
 
 
 def ask(server: str) -> dict | None:
@@ -93,13 +103,22 @@ def ask(server: str) -> dict | None:
 
 def health_check(batch: str) -> None:
     """Asks every server whether it holds what the manifest says, extras included or not."""
-    expected = json.loads((places.DATA / "manifest.json").read_text())["publication"][batch]
+    publication = json.loads((places.DATA / "manifest.json").read_text())["publication"]
+    expected = publication[batch]
     marks = broker.high_watermarks()
     if any(found < wanted for found, wanted in zip(marks, expected["high_watermarks"], strict=True)):
         raise SystemExit(f"sources: Kafka stands at {marks}, expected {expected['high_watermarks']}")
     rows = (ask("snowflake") or {}).get("rows", {})
     if any(rows.get(table, 0) < wanted for table, wanted in expected["warehouse_rows"].items()):
         raise SystemExit(f"sources: the warehouse holds {rows}, expected {expected['warehouse_rows']}")
+    events = redshift_cluster.counters()["redshift_table_rows"]
+    if events < expected["behavior_rows"]:
+        raise SystemExit(f"sources: the behaviour table holds {events} rows, expected {expected['behavior_rows']}")
+    shown = (publish.hubspot_answers() or {}).get("rows")
+    # Objects come and go, so more is no proof; a killed `advance` may have left the next batch there already.
+    right = [publication[name]["hubspot"] for name in places.BATCHES[places.BATCHES.index(batch) :][:2]]
+    if shown not in right and not state.EXTRA_CRM.is_file():
+        raise SystemExit(f"sources: HubSpot shows {shown}, expected {expected['hubspot']}")
     question = urllib.request.Request(
         f"{endpoints()['fx']['base_url']}eurofxref-daily.xml", headers={OWN_QUESTION: "1"}
     )
@@ -129,6 +148,26 @@ def endpoints() -> dict:
         "snowflake": warehouse | {"port": ports["snowflake"]},
         "snowflake_refusing": warehouse | {"port": ports["snowflake_refusing"]},
         "snowflake_unavailable": warehouse | {"port": ports["unavailable"]},
+        "redshift": {
+            "host": "localhost",
+            "port": ports[redshift_cluster.NAME],
+            "database": redshift_cluster.DATABASE,
+            "schema": behavior.SCHEMA,
+            "table": behavior.TABLE,
+            "user": redshift_cluster.LOGIN,
+            "password_secret": redshift_cluster.LOGIN_SECRET,
+            "wrong_secret": redshift_cluster.WRONG_SECRET,
+            "ca": str(redshift_cluster.ca_file()),
+            # An authority of the same name that did not sign the certificate.
+            "wrong_ca": str(broker.FOLDER / "tls" / "ca.pem"),
+        },
+        "hubspot": {
+            "base_url": f"http://127.0.0.1:{ports['hubspot']}",
+            "token_secret": "hubspot/token",
+            "wrong_secret": "hubspot/wrong",
+            "control_secret": "hubspot/control",
+        },
+        "hubspot_unavailable": {"base_url": f"http://127.0.0.1:{ports['unavailable']}"},
         "fx": {"base_url": f"http://127.0.0.1:{ports['fx']}/"},
         "fx_unavailable": {"base_url": f"http://127.0.0.1:{ports['unavailable']}/"},
         "data": str(places.DATA),
@@ -149,8 +188,11 @@ def advance(day: str) -> None:
 
 def stop_all() -> None:
     """Stops every server."""
-    stopped = [name for name in SERVERS if processes.stop(name)]
-    for pid in processes.strays(("kafka.Kafka", str(HERE / "snowflake_server.py"), str(HERE / "web_server.py"))):
+    stopped = [name for name in SERVERS if name != redshift_cluster.NAME and processes.stop(name)]
+    if redshift_cluster.stop():
+        stopped.append(redshift_cluster.NAME)
+    programs = (str(HERE / f"{name}_server.py") for name in (SNOWFLAKE, WEB, HUBSPOT))
+    for pid in processes.strays(("kafka.Kafka", *programs)):
         processes.end(pid)
         stopped.append(str(pid))
     if stopped:
@@ -168,7 +210,10 @@ def stats() -> None:
         | (ask("fx") or {})
         | (ask("snowflake") or {})
     )
+    counted |= redshift_cluster.counters()
     counted.pop("rows", None)
+    crm = publish.hubspot_answers() or {}
+    counted |= {"hubspot_requests": sum(crm.get("requests", {}).values()), "hubspot": crm}
     print(json.dumps(counted, sort_keys=True))
 
 
@@ -184,6 +229,7 @@ def parse() -> argparse.Namespace:
     commands.add_parser("down", help="stop the servers; what they hold stays for the next up")
     commands.add_parser("stats", help="print what the servers were asked, as JSON")
     commands.add_parser("publish-extra", help="publish what stdin holds, after everything else")
+    commands.add_parser("redshift-sql", help="run what stdin holds in PostgreSQL, as its administrator")
     return parser.parse_args()
 
 
@@ -203,8 +249,11 @@ def main() -> None:
                 stop_all()
                 say("down")
             case "publish-extra":
-                events, rows = publish.publish_extra(json.load(sys.stdin))
-                say(f"{events} events and {rows} rows published beside the batches")
+                events, rows, objects = publish.publish_extra(json.load(sys.stdin))
+                say(f"{events} events, {rows} rows and {objects} of HubSpot published beside the batches")
+            case "redshift-sql":
+                state.EXTRA_EVENTS.touch()
+                print(redshift_cluster.run_sql(sys.stdin.read()), end="")
 
 
 if __name__ == "__main__":

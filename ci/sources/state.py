@@ -15,9 +15,16 @@ import places
 _STATE = places.SOURCES / "state.json"
 _PORTS = places.SOURCES / "ports.json"
 EXTRA_ROWS = places.SOURCES / "extra_rows.json"
+# Is there once rows beside the batches stand in the behaviour table; these the server itself keeps.
+EXTRA_EVENTS = places.SOURCES / "extra_events"
+# The same for HubSpot.
+EXTRA_CRM = places.SOURCES / "extra_crm.json"
 
-# Secrets that the servers ask for, and one that is wrong on purpose.
-SECRETS = ("snowflake/password", "kafka/alice", "kafka/wrong")
+# Secrets that the servers ask for, and those that are wrong on purpose.
+SECRETS = (
+    "snowflake/password", "kafka/alice", "kafka/wrong", "redshift/admin", "redshift/password", "redshift/wrong", "hubspot/token",
+    "hubspot/wrong", "hubspot/control",
+)  # fmt: skip
 
 
 def write_json(path: Path, document: object, mode: int = 0o644) -> None:
@@ -58,7 +65,7 @@ def mark_published(batch: str) -> None:
 
 def forget() -> None:
     """Forgets what the servers hold."""
-    for path in (_STATE, EXTRA_ROWS, places.ENDPOINTS):
+    for path in (_STATE, EXTRA_ROWS, EXTRA_EVENTS, EXTRA_CRM, places.ENDPOINTS):
         path.unlink(missing_ok=True)
 
 

@@ -91,9 +91,6 @@ KEYS: dict[str, tuple[str, ...]] = {
     "COUPON_REDEMPTIONS": ("CUSTOMER_ID", "COUPON_UPC", "CAMPAIGN_ID", "REDEEMED_ON"),
 }
 
-# The tables that have contracts, and so a ledger.
-CONTRACTED = ("CUSTOMERS", "PRODUCTS", "ORDERS", "ORDER_ITEMS")
-
 # How the types stand in the files. An id is a plain integer there: the server widens it to NUMBER(38,0).
 PARQUET_TYPES = {
     ID: "BIGINT",

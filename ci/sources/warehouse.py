@@ -19,6 +19,9 @@ from journey import STREAM_FROM
 
 Rows = dict[str, dict[str, list[dict]]]
 
+# SQL of the channel that a type of campaign uses.
+CAMPAIGN_CHANNEL = "CASE campaign_type WHEN 'Type A' THEN 'email' WHEN 'Type B' THEN 'mail' ELSE 'social' END"
+
 # Without the rows that the stream brings.
 _HISTORY_SQL = {
     "PRODUCTS": """
@@ -40,7 +43,7 @@ _HISTORY_SQL = {
     """,
     "CAMPAIGNS": """
         SELECT campaign_id AS CAMPAIGN_ID, 'Campaign ' || campaign_id || ' (' || campaign_type || ')' AS NAME,
-            CASE campaign_type WHEN 'Type A' THEN 'email' WHEN 'Type B' THEN 'mail' ELSE 'social' END AS CHANNEL,
+            {channel} AS CHANNEL,
             (100 + 25 * (campaign_id % 9)) * (date_diff('day', start_date, end_date) + 1) AS BUDGET,
             100 + 25 * (campaign_id % 9) AS DAILY_COST, start_date AS START_DATE, end_date AS END_DATE,
             TIMESTAMP '2017-01-01' + to_minutes(spread(campaign_id, 82, 1440)) AS UPDATED_AT
@@ -96,14 +99,13 @@ def changeable(connection: duckdb.DuckDBPyConnection, table: str, salt: int, lim
     return [key for (key,) in rows]
 
 
-def products_as_written(connection: duckdb.DuckDBPyConnection, ids: list[int]) -> dict[int, dict]:
-    """Returns PRODUCTS rows of history by id, for the changes to start from."""
+def as_written(connection: duckdb.DuckDBPyConnection, table: str, condition: str = "true") -> list[dict]:
+    """Returns real rows of history, for changes to start from, in the order of their keys."""
     result = connection.execute(
-        f"SELECT {tables.projection('PRODUCTS')} FROM ({_real('PRODUCTS')}) WHERE PRODUCT_ID IN (SELECT unnest(?))",
-        [ids],
+        f"SELECT {tables.projection(table)} FROM ({_real(table)}) WHERE {condition} ORDER BY {', '.join(tables.KEYS[table])}"
     )
     names = [column[0] for column in result.description]
-    return {row[0]: dict(zip(names, row, strict=True)) for row in result.fetchall()}
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
 def _write(connection: duckdb.DuckDBPyConnection, batch: str, table: str, rows: list[dict], data: Path) -> None:
@@ -133,7 +135,9 @@ def _real(table: str, batch: str = places.HISTORY) -> str:
     untidy = {name: _untidy(name, salt) for salt, name in enumerate(
         ("department", "brand", "category", "type", "package_size"), start=90)}  # fmt: skip
     updated_at = _UPDATED_AT.format(stream_from=STREAM_FROM)
-    return _HISTORY_SQL[table].format(stream_from=STREAM_FROM, updated_at=updated_at, **untidy)
+    return _HISTORY_SQL[table].format(
+        stream_from=STREAM_FROM, updated_at=updated_at, channel=CAMPAIGN_CHANNEL, **untidy
+    )
 
 
 def _untidy(column: str, salt: int) -> str:

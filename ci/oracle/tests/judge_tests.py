@@ -1,5 +1,6 @@
 """A lake that holds what the oracle expects, and the same lake with one thing wrong."""
 
+import shutil
 import tempfile
 from decimal import Decimal
 from pathlib import Path
@@ -11,8 +12,8 @@ from deltalake import write_deltalake
 from oracle import compare, judge, mutations, pipeline, workbench
 from oracle.lake import Lake
 from oracle.rules import FLAGS
-from oracle.tables import TABLES
-from oracle.tests.world import TOKEN_KEY, World
+from oracle.tables import CRM_ATTRIBUTES, TABLES
+from oracle.tests.world import TOKEN_KEY, World, day
 
 
 def _world():
@@ -22,16 +23,22 @@ def _world():
     world.order(1, "2017-12-29T12:00", [(7, 2, "10.00", "1.00", "0.50")], currency="CHF")
     world.returned("2017-12-30", "1", "2017-12-30T10:00:00Z", {1: (7, 1, "5.00", "0.50", "0.25")})
     world.event("2017-12-31", "CANCELLED", "1", "2017-12-31T10:00:00Z")
+    world.row("history", "CAMPAIGNS", "2017-01-02T00:00", campaign_id=8, daily_cost="125.00", start_date=day("2017-12-29"),
+              end_date=day("2017-12-30"))  # fmt: skip
+    world.touch("history", "e1", "2017-12-29T11:00", customer_id=1, utm_campaign="8")
+    world.contact("history", 11, "2017-01-02T00:00", external_customer_id="1", lifecyclestage="lead", annual_income="1.50")
+    world.company("history", 21, "2017-01-02T00:00", name="Norvane")
+    world.association("history", 11, 21, primary=True)
     return world
 
 
-def _with_lake(change):
+def _with_lake(change, through=None):
     """Writes the expected tables as a lake, lets `change` alter {table: Arrow table}, and returns {table: comparison}."""
     with tempfile.TemporaryDirectory() as folder:
         data, lake = Path(folder) / "data", Path(folder) / "lake"
         data.mkdir()
         _world().write(data)
-        bench = pipeline.workbench(data, TOKEN_KEY)
+        bench = pipeline.workbench(data, TOKEN_KEY, through, frozenset())
         judge.save(bench, Path(folder) / "expected")
         tables = {table.name: pyarrow.parquet.read_table(Path(folder) / "expected" / f"{table.name}.parquet") for table in TABLES}
         tables = {name: _in_utc(table) for name, table in tables.items()}
@@ -89,6 +96,64 @@ def lost_doubled_and_invented_rows_are_told_apart():
     assert results["silver_customers"].shown == ["customer_id=2: expected no row, found one"]
 
 
+def doubles_and_expected_values_need_only_be_near():
+    def change(tables):
+        attribution = tables["gold_marketing_attribution"]
+        # One is off in the twelfth digit, one in the ninth.
+        values = [value and value * (1 + 1e-11) for value in attribution.column("roas").to_pylist()]
+        attribution = _replaced(attribution, "roas", values)
+        values = [value and value * (1 + 1e-8) for value in attribution.column("cac").to_pylist()]
+        tables["gold_marketing_attribution"] = _replaced(attribution, "cac", values)
+        segments = tables["gold_customer_segments"]
+        values = segments.column("expected_value_12m").to_pylist()
+        values[0] += Decimal("0.01")
+        values[1] += Decimal("0.02")
+        tables["gold_customer_segments"] = _replaced(segments, "expected_value_12m", values)
+
+    # Before the order is cancelled.
+    results = _with_lake(change, "2017-12-30")
+    assert results["gold_customer_segments"].differences == 1
+    assert "expected_value_12m expected" in results["gold_customer_segments"].shown[0]
+    assert results["gold_marketing_attribution"].differences == 5
+    assert all("cac expected 125.0, found 125.00000125" in line for line in results["gold_marketing_attribution"].shown)
+
+
+def what_waits_for_its_contract_is_not_judged():
+    with tempfile.TemporaryDirectory() as folder:
+        _world().write(Path(folder))
+        bench = pipeline.workbench(folder, TOKEN_KEY, pending=frozenset(table.name for table in TABLES[13:]) | {CRM_ATTRIBUTES})
+        assert bench.tables == TABLES[:13]
+        # Nor does the dimension of the customers show what the CRM knows, and no mutation of it is tried.
+        stages = f"SELECT DISTINCT lifecycle_stage FROM {bench.get('gold_dim_customers')}"
+        assert bench.connection.execute(stages).fetchall() == [(None,)]
+        tried = {one.flag for one in mutations.MUTATIONS if mutations.reached(bench, one)}
+        assert "primary_ignored" not in tried and "small_groups_shown" in tried
+        shutil.rmtree(Path(folder) / "history" / "hubspot")
+        bench = pipeline.workbench(folder, TOKEN_KEY, pending=frozenset())
+        assert {table.name for table in TABLES if table not in bench.tables} == {
+            "silver_contacts", "silver_contacts_history", "silver_companies", "silver_contact_companies",
+        }  # fmt: skip
+
+
+def shares_can_be_compared_order_by_order():
+    with tempfile.TemporaryDirectory() as folder:
+        data, file = Path(folder) / "data", Path(folder) / "attribution_shares.parquet"
+        data.mkdir()
+        _world().write(data)
+        bench = pipeline.workbench(data, TOKEN_KEY, "2017-12-30", frozenset())
+        judge.save(bench, folder)
+        assert judge.judge_shares(bench, file).differences == 0
+        table = pyarrow.parquet.read_table(file)
+        assert table.num_rows == 5
+        values = [value + Decimal("0.0001") * (model == "linear") for model, value in zip(
+            table.column("model").to_pylist(), table.column("attributed_usd").to_pylist())]  # fmt: skip
+        pyarrow.parquet.write_table(_replaced(table, "attributed_usd", values), file)
+        # 9.00 CHF less 4.50 at 1.0256410256: 9.2308 - 4.6154.
+        assert judge.judge_shares(bench, file).shown == [
+            "order_id=1, model=linear, event_id=e1: attributed_usd expected 4.6154, found 4.6155"
+        ]
+
+
 def types_and_columns_are_part_of_a_table():
     def change(tables):
         fact = tables["gold_fact_sales"]
@@ -124,7 +189,8 @@ def integers_of_the_last_digit_become_decimals():
 
 
 def every_mutation_reaches_a_table_and_every_flag_has_a_mutation():
-    bench = pipeline.workbench(".", TOKEN_KEY)
-    reachable = frozenset().union(*(bench.flags_of(table.name) for table in TABLES))
+    with World().bench() as bench:
+        reachable = frozenset().union(*(bench.flags_of(table.name) for table in bench.tables))
+    assert bench.tables == TABLES
     assert {one.flag for one in mutations.MUTATIONS} == set(FLAGS) == set(reachable)
     assert len({one.flag for one in mutations.MUTATIONS}) == len(mutations.MUTATIONS)

@@ -1,6 +1,7 @@
 //! What can go wrong, and who has to act.
 
 use lake_core::{Fault, Window, fault::Faulty};
+use std::path::PathBuf;
 
 /// Why a table is not let through.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,18 @@ pub(crate) enum DqError {
         /// Rows of an earlier version that failed are still there.
         earlier: bool,
     },
+    /// Error rules failed on files.
+    #[error("keep the contract of `{table}`: {failed} of {rules} rules failed: {names}")]
+    Files {
+        table: String,
+        failed: usize,
+        rules: usize,
+        /// Ids of the failed error rules.
+        names: String,
+    },
+    /// A file with rows of another table that cannot be compared with.
+    #[error("compare with `{table}` in {}: {problem}", file.display())]
+    Reference { table: String, file: PathBuf, problem: String },
     /// There is nothing to check.
     #[error("check `{0}`: there is no such table in this lake")]
     NoTable(String),
@@ -38,7 +51,7 @@ pub(crate) enum DqError {
 impl Faulty for DqError {
     fn fault(&self) -> Fault {
         match self {
-            Self::Gate { .. } | Self::NoTable(_) | Self::Rows { .. } => Fault::Data,
+            Self::Gate { .. } | Self::Files { .. } | Self::Reference { .. } | Self::NoTable(_) | Self::Rows { .. } => Fault::Data,
             Self::NothingToWaive { .. } | Self::Nobody | Self::NoReason => Fault::Config,
         }
     }
@@ -53,6 +66,7 @@ impl Faulty for DqError {
                 };
                 format!("{mend}, or let them pass on record: dq-check {table} --window {window} --waive {version} --reason TEXT")
             }
+            Self::Files { .. } | Self::Reference { .. } => return None,
             Self::NoTable(_) => "run the program that builds it first".into(),
             Self::Rows { .. } => "run it again; when that does not help, the table's files are damaged".into(),
             Self::NothingToWaive { .. } => "give the window and the version of the verdict that failed".into(),

@@ -1,15 +1,20 @@
 //! Judges one version of a table by its contract and records the verdict in `ops/dq_verdicts`.
 //!
 //! The next layer reads exactly a version that passed, so a commit between check and read cannot slip through. A verdict is
-//! asked by (table, version, contract, end of the window, versions of referenced tables); asking the same again answers from
+//! asked by (table, version, contract, end of the window, versions of the tables that rules need); asking the same again answers from
 //! the record and commits nothing, also when two copies ask at once.
+//!
+//! `files` judges files by a contract instead, without a lake and without a record.
 //!
 //! Not done here: what rules mean (`lake-quality`), SQL (`lake-sql`), what a layer does with a verdict.
 
 mod args;
 mod error;
+mod files;
+mod history;
 mod judge;
 mod queries;
+mod reconcile;
 mod remains;
 mod scan;
 mod subject;
@@ -21,7 +26,7 @@ pub use args::Args;
 use error::DqError;
 use lake_core::Summary;
 use lake_edge::{Attach as _, Edge, Output};
-use lake_quality::{Finding, verdict::slice_that_failed};
+use lake_quality::{Finding, State, verdict::slice_that_failed};
 use std::{ffi::OsString, process::ExitCode};
 use subject::{Job, Judged};
 
@@ -29,12 +34,16 @@ const PROGRAM: &str = "dq-check";
 
 /// Runs the program.
 pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let argv: Vec<OsString> = argv.into_iter().collect();
+    if files::names_files(&argv) {
+        return lake_edge::main_plain(argv, files::run);
+    }
     lake_edge::main(argv, PROGRAM, env!("CARGO_PKG_VERSION"), run)
 }
 
 /// Judges, or lets pass, one version of a table.
 async fn run(args: Args, edge: Edge) -> anyhow::Result<Summary> {
-    let summary = || edge.summary();
+    let (summary, bar) = (|| edge.summary(), edge.progress(&edge.run.table, None));
     let job = Job {
         lake: &edge.lake,
         contracts: &edge.contracts,
@@ -45,12 +54,14 @@ async fn run(args: Args, edge: Edge) -> anyhow::Result<Summary> {
         whole: edge.full_refresh,
         run_id: edge.run.id,
         now: edge.run.started_at,
+        bar: &bar,
         summary: &summary,
     };
     let judged = match args.waive {
         None => judge::judge(&job).await?,
         Some(version) => waive::waive(&job, version, args.waived_by.as_deref(), args.reason.as_deref()).await?,
     };
+    bar.done();
     show(&edge, &judged);
     match gate(&judged) {
         Ok(()) => Ok(judged.summary),
@@ -68,8 +79,8 @@ async fn run(args: Args, edge: Edge) -> anyhow::Result<Summary> {
 
 fn show(edge: &Edge, judged: &Judged) {
     let lines = match edge.output {
-        Output::Json => text::json_lines(&judged.verdict),
-        Output::Text => text::table(&judged.verdict),
+        Output::Json => text::of(&judged.verdict).json_lines(),
+        Output::Text => text::of(&judged.verdict).table(&text::decision(&judged.verdict)),
     };
     lines.iter().for_each(|line| edge.console.line(line));
 }
@@ -90,7 +101,7 @@ fn gate(judged: &Judged) -> Result<(), DqError> {
         table: verdict.key.table.clone(),
         version: verdict.key.version,
         failed: names.len(),
-        rules: verdict.report.findings.len(),
+        rules: verdict.report.count(State::Judged),
         names: names.join(", "),
         window: verdict.key.window,
         earlier: verdict.failures().any(earlier),

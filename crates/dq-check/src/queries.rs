@@ -1,79 +1,47 @@
-//! Asks the SQL of a contract's rules: each query answers one number.
+//! Asks the SQL of a contract's rules: each query answers one number over the tables that it declares.
+//!
+//! A query sees no personal column. One that no row can save is wrong with the contract and ends the run; what the rows answer,
+//! or fail to answer, is a finding.
 
-use crate::subject::{Job, Subject};
-use arrow::{
-    array::{Array as _, AsArray as _, RecordBatch},
-    compute::cast,
-    datatypes::{DataType, Float64Type},
-};
-use lake_core::contract::Layer;
+use anyhow::Context as _;
+use lake_core::{Contract, Fault, Policy, fault::Faulty as _};
 use lake_edge::Attach as _;
 use lake_quality::Checks;
-use lake_sql::{Rows, Session, SqlError};
+use lake_sql::{Rows, Session, SqlError, rule};
+
+/// What the queries of a contract may read.
+pub(crate) struct Readable<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) contract: &'a Contract,
+    /// Rows of the table itself: those that are judged.
+    pub(crate) own: Rows,
+    /// Other tables with their rows.
+    pub(crate) others: Vec<(&'a Contract, Rows)>,
+}
 
 /// Runs every query and gives its answer to the rule.
-pub(crate) async fn ask(job: &Job<'_>, subject: &Subject, checks: &mut Checks) -> anyhow::Result<()> {
+pub(crate) async fn ask(readable: Readable<'_>, checks: &mut Checks) -> anyhow::Result<()> {
     let queries = checks.queries();
     if queries.is_empty() {
         return Ok(());
     }
-    if matches!(job.contract.layer, Layer::Bronze(_)) {
-        for (rule, _) in queries {
-            checks.answer(&rule, Err("a query is about all rows and a Bronze verdict about the newest".into()));
-        }
-        return Ok(());
+    let mut session = Session::new(readable.policy, None).attach()?;
+    session.register_for_rules(readable.contract, readable.own).attach()?;
+    for (contract, rows) in readable.others {
+        session.register_for_rules(contract, rows).attach()?;
     }
-    let mut session = Session::new(job.policy, None).attach()?;
-    session.register_result(&job.contract.table, Rows::Table(subject.table.clone())).attach()?;
-    for (rule, sql) in queries {
-        match session.rows(&sql).await {
-            Ok(batches) => checks.answer(&rule, number(&batches)),
-            // A store that does not answer says nothing about the rows.
-            Err(error @ (SqlError::Table(_) | SqlError::Disk(_))) => return Err(error).attach(),
-            Err(error) => checks.answer(&rule, Err(error.to_string())),
+    for query in queries {
+        if let Some(missing) = query.tables.iter().find(|table| !session.declares(table)) {
+            checks.answer(&query.rule, Err(format!("table `{missing}` is not in this lake")));
+            continue;
+        }
+        match rule::answer(&session, &query.rule, &query.sql, &query.tables).await {
+            Ok(number) => checks.answer(&query.rule, Ok(number)),
+            // Files that cannot be read, or that hold other rows than the log counts, say nothing about the rule.
+            Err(error @ (SqlError::Table(_) | SqlError::Scan { .. })) => return Err(error).attach(),
+            Err(error) if error.fault() == Fault::Data => checks.answer(&query.rule, Err(error.to_string())),
+            Err(error) => return Err(error).attach().with_context(|| format!("failed to run rule `{}`", query.rule)),
         }
     }
     Ok(())
-}
-
-/// Returns the one number of a result.
-fn number(batches: &[RecordBatch]) -> Result<f64, String> {
-    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-    let batch = batches.iter().find(|batch| batch.num_rows() > 0).filter(|batch| rows == 1 && batch.num_columns() == 1);
-    let batch = batch.ok_or("the query does not answer one number")?;
-    let column = cast(batch.column(0), &DataType::Float64).map_err(|_| "the query does not answer a number")?;
-    let values = column.as_primitive_opt::<Float64Type>().ok_or("the query does not answer a number")?;
-    if values.is_null(0) { Err("the query answers null".into()) } else { Ok(values.value(0)) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use arrow::{
-        array::{ArrayRef, Decimal128Array, Int64Array},
-        datatypes::{Field, Schema},
-    };
-    use std::sync::Arc;
-
-    fn batch(columns: Vec<ArrayRef>) -> RecordBatch {
-        let fields: Vec<Field> = columns.iter().map(|c| Field::new("x", c.data_type().clone(), true)).collect();
-        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap()
-    }
-
-    fn longs(values: &[Option<i64>]) -> ArrayRef {
-        Arc::new(Int64Array::from(values.to_vec()))
-    }
-
-    #[test]
-    fn one_number_is_an_answer_and_nothing_else_is() {
-        assert_eq!(number(&[batch(vec![longs(&[])]), batch(vec![longs(&[Some(7)])])]), Ok(7.0));
-        let decimal = Decimal128Array::from(vec![125]).with_precision_and_scale(10, 2).unwrap();
-        assert_eq!(number(&[batch(vec![Arc::new(decimal)])]), Ok(1.25));
-        assert_eq!(number(&[batch(vec![longs(&[None])])]), Err("the query answers null".to_owned()));
-        for wrong in
-            [vec![], vec![batch(vec![longs(&[Some(1), Some(2)])])], vec![batch(vec![longs(&[Some(1)]), longs(&[Some(1)])])]]
-        {
-            assert_eq!(number(&wrong), Err("the query does not answer one number".to_owned()));
-        }
-    }
 }

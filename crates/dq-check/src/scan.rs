@@ -2,13 +2,13 @@
 
 use crate::{
     error::DqError,
-    queries, remains,
+    history, queries, reconcile, remains,
     subject::{Job, Subject},
 };
 use arrow::array::RecordBatch;
 use futures::TryStreamExt as _;
 use lake_core::contract::Layer;
-use lake_edge::Attach as _;
+use lake_edge::{Attach as _, Bar};
 use lake_quality::{Checks, QualityError, Report, Verdict};
 use lake_table::{Batch, DataFile, Table};
 use std::collections::HashSet;
@@ -26,8 +26,7 @@ pub(crate) struct Checked {
 /// versions that failed must hold by itself as well. `passed` is the newest version whose rows passed.
 pub(crate) async fn check(job: &Job<'_>, subject: &Subject, known: &[Verdict], passed: Option<i64>) -> anyhow::Result<Checked> {
     let mut checks = Checks::of(job.contract, job.window.to());
-    provide(subject, &mut checks).await?;
-    queries::ask(job, subject, &mut checks).await?;
+    provide(subject, &mut checks, job.bar).await?;
     let table = subject.table.as_ref();
     let bronze = matches!(job.contract.layer, Layer::Bronze(_));
     let since = passed.filter(|_| bronze && !job.whole);
@@ -36,6 +35,7 @@ pub(crate) async fn check(job: &Job<'_>, subject: &Subject, known: &[Verdict], p
         None => table.files().to_vec(),
     };
     let counted = files.iter().map(|file| file.rows).sum();
+    queries::ask(subject.readable(job, &files), &mut checks).await?;
     if since == Some(table.version()) {
         checks.count_known_rows(table.rows());
     }
@@ -45,7 +45,7 @@ pub(crate) async fn check(job: &Job<'_>, subject: &Subject, known: &[Verdict], p
     if !ages_apart {
         columns.extend(ages.iter().filter(|name| !checks.columns().contains(name)).cloned());
     }
-    each(table, files, columns, |batches| {
+    each(table, files, columns, job.bar, |batches| {
         if !ages_apart {
             checks.observe_ages_batches(batches)?;
         }
@@ -53,24 +53,27 @@ pub(crate) async fn check(job: &Job<'_>, subject: &Subject, known: &[Verdict], p
     })
     .await?;
     if ages_apart {
-        each(table, table.files().to_vec(), ages, |batches| checks.observe_ages_batches(batches)).await?;
+        each(table, table.files().to_vec(), ages, job.bar, |batches| checks.observe_ages_batches(batches)).await?;
     }
+    let shares = checks.null_shares();
     let mut report = checks.finish();
     if bronze {
-        report.findings.extend(remains::check(job, table, known, since).await?);
+        report.findings.extend(remains::check(job, subject, known, since).await?);
     }
+    report.findings.extend(reconcile::findings(job, table, passed).await?);
+    report.findings.extend(history::findings(job, table, known, shares).await?);
     Ok(Checked { report, counted })
 }
 
 /// Gives the rules the columns of other tables that they refer to.
-async fn provide(subject: &Subject, checks: &mut Checks) -> anyhow::Result<()> {
+async fn provide(subject: &Subject, checks: &mut Checks, bar: &Bar) -> anyhow::Result<()> {
     for (name, column) in checks.references() {
         let Some(table) = subject.references.get(&name) else {
             checks.withhold(&name, &format!("table `{name}` is not in this lake"));
             continue;
         };
         let mut partners = Vec::new();
-        each(table, table.files().to_vec(), vec![column.clone()], |batches| {
+        each(table, table.files().to_vec(), vec![column.clone()], bar, |batches| {
             partners.extend_from_slice(batches);
             Ok(())
         })
@@ -97,6 +100,7 @@ pub(crate) async fn each(
     table: &Table,
     files: Vec<DataFile>,
     columns: Vec<String>,
+    bar: &Bar,
     mut look: impl FnMut(&[RecordBatch]) -> Result<(), QualityError>,
 ) -> anyhow::Result<()> {
     let counted: u64 = files.iter().map(|file| file.rows).sum();
@@ -105,6 +109,7 @@ pub(crate) async fn each(
     while let Some(batch) = stream.try_next().await.attach()? {
         let batch = lake_core::operator!("dq.scan", Batch(batch)).0;
         scanned += batch.num_rows() as u64;
+        bar.inc(batch.num_rows() as u64);
         waiting += batch.num_rows();
         chunk.push(batch);
         if waiting >= CHUNK_ROWS {

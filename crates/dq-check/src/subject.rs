@@ -1,11 +1,12 @@
 //! What is judged: a table at a version, beside the tables that it refers to at theirs.
 
-use crate::error::DqError;
+use crate::{error::DqError, queries::Readable};
 use chrono::{DateTime, Utc};
 use lake_core::{Contract, Ledger, Policy, RunId, Summary, Window, contract::ContractSet, summary::Outcome};
-use lake_edge::Attach as _;
-use lake_quality::{Verdict, verdict::VerdictKey};
-use lake_table::{Lake, Table, TableSpec};
+use lake_edge::{Attach as _, Bar};
+use lake_quality::{State, Verdict, verdict::VerdictKey};
+use lake_sql::Rows;
+use lake_table::{DataFile, Lake, Table, TableSpec};
 use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -22,6 +23,8 @@ pub(crate) struct Job<'a> {
     pub(crate) whole: bool,
     pub(crate) run_id: RunId,
     pub(crate) now: DateTime<Utc>,
+    /// Where people see rows pass.
+    pub(crate) bar: &'a Bar,
     /// Makes a summary with the run's identity.
     pub(crate) summary: &'a (dyn Fn() -> Summary + Sync),
 }
@@ -55,7 +58,8 @@ pub(crate) fn describe(job: &Job<'_>, verdict: &Verdict, read: u64) -> Summary {
         ("checked_version".to_owned(), json!(verdict.key.version)),
         ("passed".to_owned(), json!(verdict.passed)),
         ("score".to_owned(), json!(verdict.score)),
-        ("rules".to_owned(), json!(verdict.report.findings.len())),
+        ("rules".to_owned(), json!(verdict.report.count(State::Judged))),
+        ("learning".to_owned(), json!(verdict.report.count(State::Learning))),
         ("failed_rules".to_owned(), json!(failed)),
     ]);
     if let Some(name) = &verdict.waived_by {
@@ -67,8 +71,8 @@ pub(crate) fn describe(job: &Job<'_>, verdict: &Verdict, read: u64) -> Summary {
 /// A table at a version, beside the tables that it refers to at theirs.
 pub(crate) struct Subject {
     pub(crate) table: Arc<Table>,
-    /// Referenced tables by name; one that is not in the lake is absent.
-    pub(crate) references: BTreeMap<String, Table>,
+    /// Tables that rules refer to or read, by name; one that is not in the lake is absent.
+    pub(crate) references: BTreeMap<String, Arc<Table>>,
 }
 
 impl Subject {
@@ -77,14 +81,26 @@ impl Subject {
         let table = open(job, job.contract).await?.ok_or_else(|| DqError::NoTable(job.contract.table.clone()));
         let table = table.attach()?;
         let mut references = BTreeMap::new();
-        for relationship in &job.contract.document.schema[0].relationships {
-            let Some((name, _)) = relationship.to.split_once('.') else { continue };
-            let Some(contract) = job.contracts.get(name).filter(|_| !references.contains_key(name)) else { continue };
+        for contract in job.contract.referenced_tables().into_iter().filter_map(|name| job.contracts.get(name)) {
             if let Some(reference) = open(job, contract).await? {
-                references.insert(name.to_owned(), reference);
+                references.insert(contract.table.clone(), Arc::new(reference));
             }
         }
         Ok(Self { table: Arc::new(table), references })
+    }
+
+    /// What queries may read: some of the table's files, and the other tables.
+    pub(crate) fn readable<'a>(&self, job: &Job<'a>, files: &[DataFile]) -> Readable<'a> {
+        let others = self.references.iter().filter_map(|(name, table)| {
+            let rows = Rows::Table(table.clone());
+            job.contracts.get(name).map(|contract| (contract, rows))
+        });
+        Readable {
+            policy: job.policy,
+            contract: job.contract,
+            own: Rows::Files(self.table.clone(), files.to_vec()),
+            others: others.collect(),
+        }
     }
 
     /// What is asked about this subject.

@@ -9,9 +9,11 @@ use std::{ffi::OsString, path::Path, process::ExitCode};
 
 type Main = fn(Vec<OsString>) -> ExitCode;
 
-const PROGRAMS: [(&str, Main); 7] = [
+const PROGRAMS: [(&str, Main); 9] = [
     ("ingest-fx", |argv| ingest_fx::main(argv)),
+    ("ingest-hubspot", |argv| ingest_hubspot::main(argv)),
     ("ingest-kafka", |argv| ingest_kafka::main(argv)),
+    ("ingest-redshift", |argv| ingest_redshift::main(argv)),
     ("ingest-snowflake", |argv| ingest_snowflake::main(argv)),
     ("silverize", |argv| silverize::main(argv)),
     ("goldify", |argv| goldify::main(argv)),

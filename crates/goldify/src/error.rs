@@ -11,6 +11,20 @@ pub(crate) enum GoldError {
     /// The contract accounts for inputs without saying how.
     #[error("the contract accounts for inputs, but there is no ledger.sql beside it")]
     NoLedger,
+    /// The contract keeps rows per date and the model does not know the date.
+    #[error("the contract has a `snapshot`, but model.sql does not ask for as_of_date()")]
+    SnapshotWithoutDate,
+    /// A snapshot with rejected rows.
+    #[error("the contract has a `snapshot`, whose rows cannot be quarantined, but model.sql returns `_rules`")]
+    SnapshotRules,
+    /// Rows of a snapshot that are not of the run's date.
+    #[error("{rows} rows of the result have another `{column}` than the run; nothing was committed")]
+    OtherDates {
+        /// How many.
+        rows: u64,
+        /// The snapshot's column.
+        column: String,
+    },
     /// The ledger accounts for a table that the contract does not name.
     #[error("ledger.sql accounts for `{input}`, which is not in `accountsFor`")]
     Unaccounted {
@@ -89,11 +103,17 @@ pub(crate) enum GoldError {
 impl Faulty for GoldError {
     fn fault(&self) -> Fault {
         match self {
-            Self::NoModel | Self::NoLedger | Self::Unaccounted { .. } | Self::NoInput { .. } => Fault::Config,
+            Self::NoModel
+            | Self::NoLedger
+            | Self::SnapshotWithoutDate
+            | Self::SnapshotRules
+            | Self::Unaccounted { .. }
+            | Self::NoInput { .. } => Fault::Config,
             Self::Missing { .. } | Self::Torn { .. } | Self::Behind { .. } => Fault::Transient,
             Self::Unchecked { .. }
             | Self::NotPassed { .. }
             | Self::Broken { .. }
+            | Self::OtherDates { .. }
             | Self::Unbalanced { .. }
             | Self::Unconserved { .. } => Fault::Data,
         }

@@ -4,6 +4,9 @@
 //! are accounted for while it still lies on the local disk; then quarantine and table are each replaced in one commit. The
 //! log knows which versions of the inputs a table is made from, so the same versions and the same model are done already.
 //!
+//! A table whose contract has a `snapshot` holds rows of many dates: a run replaces those of its own, the business date of its
+//! window's last instant, and the log knows all this per date.
+//!
 //! Not done here: which versions belong together is decided by `run-pipeline` and only checked here.
 
 mod args;
@@ -16,6 +19,7 @@ mod rows;
 pub use args::Args;
 
 use anyhow::Context as _;
+use chrono::NaiveDate;
 use cut::Cut;
 use error::GoldError;
 use lake_core::{
@@ -27,7 +31,7 @@ use lake_edge::{Attach as _, Edge};
 use lake_sql::{Rows, Session};
 use lake_table::{Table, TableSpec};
 use proof::Proofs;
-use release::{Content, Older, Release};
+use release::{Content, Older, Part, Release};
 use std::{ffi::OsString, process::ExitCode};
 
 /// The whole program.
@@ -48,9 +52,11 @@ async fn rebuild(edge: &Edge) -> anyhow::Result<Summary> {
     let cut = Cut::of(edge).await?;
     let key = token_key(edge)?;
     let proofs = Proofs::beside(&edge.contract)?;
-    let fingerprint = fingerprint(edge, key.as_ref(), &proofs);
+    let as_of_date = as_of_date(edge, &proofs)?;
+    let fingerprint = fingerprint(edge, key.as_ref(), &proofs, as_of_date);
+    let part = part(edge, as_of_date)?;
     let mut table = Table::open_or_create(&edge.lake, &TableSpec::of(&edge.contract)).await.attach()?;
-    let release = Release { cut: &cut, fingerprint, full_refresh: edge.full_refresh };
+    let release = Release { cut: &cut, fingerprint, full_refresh: edge.full_refresh, part };
     if let Some(done) = release.done(&table, Older::Done).await? {
         return Ok(done);
     }
@@ -65,6 +71,7 @@ async fn rebuild(edge: &Edge) -> anyhow::Result<Summary> {
     summary.inputs = cut.versions();
     summary.ledger = proof.ledger;
     summary.facts = proof.facts;
+    summary.facts.extend(as_of_date.map(|date| ("as_of_date".to_owned(), date.to_string().into())));
     if let Some(rejected) = &built.rejected {
         let mut quarantine = Table::open_or_create(&edge.lake, &TableSpec::quarantine(&edge.contract)).await.attach()?;
         let rows = rows::Quarantined { edge, cut: &cut, rejected: rejected.clone() };
@@ -88,6 +95,8 @@ fn quarantine_summary(summary: &Summary, rows: u64) -> Summary {
 /// An engine in which the inputs stand.
 fn session(edge: &Edge, cut: &Cut, key: Option<&TokenKey>) -> anyhow::Result<Session> {
     let mut session = Session::new(&edge.policy, key).attach()?;
+    session.allow(edge.contract.gold().map_or(&[], |gold| &gold.sensitive));
+    session.set_as_of_date(edge.policy.as_of_date(edge.run.window));
     for (name, table) in cut.tables() {
         let contract = edge.contracts.table(name).attach()?;
         session.register(contract, Rows::Table(table.clone())).attach()?;
@@ -115,11 +124,31 @@ fn views(edge: &Edge) -> impl Iterator<Item = (&str, Method)> {
         .map(|view| (view.column.as_str(), view.method))
 }
 
+/// The date as of which the run sees the world, where some statement of the table asks for it: other tables do not depend on
+/// the window.
+fn as_of_date(edge: &Edge, proofs: &Proofs) -> anyhow::Result<Option<NaiveDate>> {
+    let asked = proofs.read_as_of_date(&edge.contract)?;
+    Ok(asked.then(|| edge.policy.as_of_date(edge.run.window)))
+}
+
+/// Which rows of the table the run replaces.
+fn part(edge: &Edge, as_of_date: Option<NaiveDate>) -> anyhow::Result<Part> {
+    let Some(column) = edge.contract.gold().and_then(|gold| gold.snapshot.clone()) else { return Ok(Part::Whole) };
+    let model = edge.contract.model.as_deref().unwrap_or_default();
+    match as_of_date {
+        Some(date) if lake_sql::reads_as_of_date(model).attach()? => Ok(Part::Date { column, date }),
+        _ => Err(GoldError::SnapshotWithoutDate).attach(),
+    }
+}
+
 /// Everything but rows that a result depends on.
-fn fingerprint(edge: &Edge, key: Option<&TokenKey>, proofs: &Proofs) -> String {
+fn fingerprint(edge: &Edge, key: Option<&TokenKey>, proofs: &Proofs, as_of_date: Option<NaiveDate>) -> String {
     let views: Vec<String> = views(edge).map(|(column, method)| format!("{column}={method:?}")).collect();
     let key = key.map_or("", |key| key.id.as_str());
-    let parts = [&edge.contract.hash, &proofs.hash(), &edge.policy.hash, key, &views.join(",")];
+    let (proofs, views) = (proofs.hash(), views.join(","));
+    let date = as_of_date.map(|date| date.to_string());
+    let mut parts = vec![edge.contract.hash.as_str(), &proofs, &edge.policy.hash, key, &views];
+    parts.extend(date.as_deref());
     sha256_hex(parts.join("\n").as_bytes())
 }
 

@@ -8,6 +8,7 @@ use lake_sql::{
     Built, Session,
     audit::{self, Finding},
     proof::{self, Balance},
+    reads_as_of_date,
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, path::Path};
@@ -46,6 +47,16 @@ impl Proofs {
         Ok(proofs)
     }
 
+    /// Whether some statement of the table asks for the date as of which it sees the world: the model or one of these.
+    ///
+    /// # Errors
+    /// For what is not one query.
+    pub(crate) fn read_as_of_date(&self, contract: &Contract) -> anyhow::Result<bool> {
+        let statements = [&contract.model, &self.ledger, &self.balance].into_iter().flatten();
+        let asked: Result<Vec<bool>, _> = statements.map(|sql| reads_as_of_date(sql)).collect();
+        Ok(asked.attach()?.contains(&true))
+    }
+
     /// Hash of the statements.
     pub(crate) fn hash(&self) -> String {
         let parts = [&self.ledger, &self.balance].map(|sql| sql.as_deref().unwrap_or_default());
@@ -65,6 +76,7 @@ impl Proofs {
         cut: &Cut,
     ) -> anyhow::Result<Proof> {
         proof::declare(session, contract, built).attach()?;
+        of_one_date(session, contract, built).await?;
         let findings = audit::audit(session, contract, built).await.attach().context("failed to audit the result")?;
         forbidden(&findings)?;
         let ledgers = self.ledgers(session, contract, built, cut).await?;
@@ -109,6 +121,19 @@ impl Proofs {
             balanced(input, ledger)?;
         }
         Ok(ledgers)
+    }
+}
+
+/// Rows of a snapshot are all of the run's date, and rows that break a rule would have no place: quarantine holds one state.
+async fn of_one_date(session: &Session, contract: &Contract, built: &Built) -> anyhow::Result<()> {
+    let Some(column) = contract.gold().and_then(|gold| gold.snapshot.as_ref()) else { return Ok(()) };
+    if built.rejected.is_some() {
+        return Err(GoldError::SnapshotRules).attach();
+    }
+    let others = format!("SELECT {column} FROM {} WHERE {column} IS DISTINCT FROM as_of_date()", contract.table);
+    match session.count(&others).await.attach()? {
+        0 => Ok(()),
+        rows => Err(GoldError::OtherDates { rows, column: column.clone() }).attach(),
     }
 }
 

@@ -1,12 +1,13 @@
-//! Replaces a table as a whole in one commit, and knows when that was done.
+//! Replaces a table, or its rows of one date, in one commit, and knows when that was done.
 //!
 //! The log holds, per input, the version that the table is made from, and in its summary a fingerprint of everything else that
 //! the result depends on and a digest of the rows. The same content from newer inputs advances the versions only.
 
 use crate::{cut::Cut, error::GoldError, rows::Batches};
+use chrono::NaiveDate;
 use lake_core::{Summary, summary::Outcome};
 use lake_edge::Attach as _;
-use lake_table::{NewFile, Plan, Proposal, Table};
+use lake_table::{DataFile, NewFile, Plan, Proposal, Table};
 use std::cmp::Ordering;
 
 const FINGERPRINT: &str = "fingerprint";
@@ -19,9 +20,23 @@ pub(crate) struct Release<'a> {
     /// Everything but rows that the result depends on.
     pub(crate) fingerprint: String,
     pub(crate) full_refresh: bool,
+    pub(crate) part: Part,
 }
 
-/// The whole new content of a table.
+/// Which rows of a table a run replaces.
+#[derive(Debug)]
+pub(crate) enum Part {
+    /// All.
+    Whole,
+    /// Those of one date, which have files of their own.
+    Date {
+        /// The table's partition column.
+        column: String,
+        date: NaiveDate,
+    },
+}
+
+/// The whole new content of a table, or of a part of it.
 pub(crate) struct Content<'a> {
     /// Equal digests are equal rows.
     pub(crate) digest: &'a str,
@@ -55,7 +70,7 @@ impl Release<'_> {
     /// # Errors
     /// When the table is made from newer inputs and that is not done, or from some newer and some older ones.
     pub(crate) async fn done(&self, table: &Table, older: Older) -> anyhow::Result<Option<Summary>> {
-        let Some(last) = table.last_summary().await.attach()? else { return Ok(None) };
+        let Some(last) = self.part.last_summary(table).await? else { return Ok(None) };
         let same = fact(&last, FINGERPRINT) == Some(&self.fingerprint);
         let done = |mut last: Summary| {
             last.outcome = Outcome::AlreadyDone;
@@ -80,10 +95,12 @@ impl Release<'_> {
                 return Ok(Plan::Done(done));
             }
             let mut proposal = self.proposal(table, content, summary).await?;
-            let last = table.last_summary().await.attach()?;
+            let newer = !proposal.txns.is_empty();
+            proposal.txns.extend(self.part.commits(table).await?);
+            let last = self.part.last_summary(table).await?;
             if last.as_ref().and_then(|last| fact(last, DIGEST)).is_some_and(|digest| digest == content.digest) {
                 let same = last.as_ref().is_some_and(|last| fact(last, FINGERPRINT) == Some(&self.fingerprint));
-                return Ok(if same && proposal.txns.is_empty() { unchanged(proposal) } else { Plan::Commit(proposal) });
+                return Ok(if same && !newer { unchanged(proposal) } else { Plan::Commit(proposal) });
             }
             let files = match &written {
                 Some(files) => files.clone(),
@@ -91,8 +108,8 @@ impl Release<'_> {
             };
             proposal.add = files;
             proposal.inserted = content.rows;
-            proposal.remove = table.files().to_vec();
-            proposal.removed = table.rows();
+            proposal.remove = self.part.files(table);
+            proposal.removed = proposal.remove.iter().map(|file| file.rows).sum();
             Ok(Plan::Commit(proposal))
         };
         table.commit(planned).await
@@ -104,7 +121,7 @@ impl Release<'_> {
         summary.facts.insert(FINGERPRINT.to_owned(), self.fingerprint.clone().into());
         summary.facts.insert(DIGEST.to_owned(), content.digest.into());
         let mut txns = Vec::new();
-        for (input, version) in self.cut.progress() {
+        for (input, version) in self.progress() {
             if table.txn(&input).await.attach()?.is_none_or(|stored| stored < version) {
                 txns.push((input, version));
             }
@@ -112,9 +129,15 @@ impl Release<'_> {
         Ok(Proposal { add: Vec::new(), remove: Vec::new(), txns, inserted: 0, removed: 0, summary })
     }
 
+    /// Version of each input, by the application under which the log keeps it.
+    fn progress(&self) -> Vec<(String, i64)> {
+        let inputs = self.cut.progress().into_iter();
+        inputs.map(|(input, version)| (self.part.application(&input), version)).collect()
+    }
+
     async fn standing(&self, table: &Table) -> anyhow::Result<Standing> {
         let (mut newer, mut older) = (false, false);
-        for (input, version) in self.cut.progress() {
+        for (input, version) in self.progress() {
             match table.txn(&input).await.attach()?.map(|stored| version.cmp(&stored)) {
                 None | Some(Ordering::Greater) => newer = true,
                 Some(Ordering::Less) => older = true,
@@ -127,6 +150,47 @@ impl Release<'_> {
             (false, true) => Standing::Older,
             (true, true) => Standing::Mixed,
         })
+    }
+}
+
+impl Part {
+    /// Name under which the log keeps something of this part.
+    fn application(&self, of: &str) -> String {
+        match self {
+            Self::Whole => of.to_owned(),
+            Self::Date { date, .. } => format!("{of}/{date}"),
+        }
+    }
+
+    /// Files that hold its rows.
+    fn files(&self, table: &Table) -> Vec<DataFile> {
+        match self {
+            Self::Whole => table.files().to_vec(),
+            Self::Date { column, date } => {
+                let date = date.to_string();
+                let own = |file: &&DataFile| file.partition_value(column) == Some(date.as_str());
+                table.files().iter().filter(own).cloned().collect()
+            }
+        }
+    }
+
+    /// Summary of the last run that made it.
+    async fn last_summary(&self, table: &Table) -> anyhow::Result<Option<Summary>> {
+        let Self::Date { column, .. } = self else { return table.last_summary().await.attach() };
+        let own = self.application(column);
+        // Only a date that was made before is looked for in the log.
+        if table.txn(&own).await.attach()?.is_none() {
+            return Ok(None);
+        }
+        Ok(table.commit_of(&own).await.attach()?.and_then(|commit| commit.summary))
+    }
+
+    /// How often a date was committed, counted up, so that its last commit is found among those of other dates.
+    async fn commits(&self, table: &Table) -> anyhow::Result<Option<(String, i64)>> {
+        let Self::Date { column, .. } = self else { return Ok(None) };
+        let own = self.application(column);
+        let before = table.txn(&own).await.attach()?.unwrap_or(0);
+        Ok(Some((own, before + 1)))
     }
 }
 

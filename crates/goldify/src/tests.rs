@@ -1,5 +1,6 @@
 //! The whole program on a lake in a temporary directory, with the project's own contracts.
 
+mod snapshot;
 mod world;
 
 use arrow::{
@@ -176,6 +177,7 @@ fn wrong_models_and_arguments_are_configuration_errors() {
     assert_eq!(world.goldify("silver_products", &[]).0, ExitCode::from(2));
     std::fs::remove_file(world.root.path().join("secrets/masking/token-key")).unwrap();
     world.put("silver_customers_history", &["customer_id=c1 changed_at=2017-01-02T12:00:00Z"], &[]);
+    world.empty_crm();
     assert_eq!(world.goldify("gold_dim_customers", &[]).0, ExitCode::from(2));
 }
 

@@ -14,6 +14,13 @@ pub struct Landing {
     generation: i64,
 }
 
+/// Whether a commit of somebody else between opening and committing matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moved {
+    Ignored,
+    GivesUp,
+}
+
 impl Landing {
     /// Opens the table (creating it empty when it is not there).
     ///
@@ -39,17 +46,51 @@ impl Landing {
         done(&self.table, &self.application, self.generation).await
     }
 
+    /// Returns the files that stay when the window is committed: all but those of its earlier generation.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or the earlier generation's files are not those that it landed.
+    pub async fn staying(&self) -> Result<Vec<DataFile>, TableError> {
+        let (gone, _) = earlier(&self.table, &self.application).await?;
+        Ok(self.table.files().iter().filter(|file| !gone.iter().any(|gone| gone.path == file.path)).cloned().collect())
+    }
+
     /// Commits the window's files and its progress; the rows of an earlier generation go in the same commit.
     ///
     /// `rows` is what was handed to the writer; the commit refuses files that hold another number.
     ///
     /// # Errors
     /// As for [`Table::commit`].
-    pub async fn commit(mut self, files: Vec<NewFile>, rows: u64, summary: Summary) -> anyhow::Result<Summary> {
-        let (application, generation) = (self.application, self.generation);
+    pub async fn commit(self, files: Vec<NewFile>, rows: u64, summary: Summary) -> anyhow::Result<Summary> {
+        let committed = self.committed(files, rows, &summary, Moved::Ignored).await?;
+        Ok(committed.unwrap_or(summary))
+    }
+
+    /// Commits as [`Landing::commit`] does, but only to the version that was opened: for files that were decided by what the
+    /// table held. `None` when another commit came between; the caller decides anew.
+    ///
+    /// # Errors
+    /// As for [`Table::commit`].
+    pub async fn commit_unmoved(self, files: Vec<NewFile>, rows: u64, summary: Summary) -> anyhow::Result<Option<Summary>> {
+        self.committed(files, rows, &summary, Moved::GivesUp).await
+    }
+
+    async fn committed(
+        mut self,
+        files: Vec<NewFile>,
+        rows: u64,
+        summary: &Summary,
+        moved: Moved,
+    ) -> anyhow::Result<Option<Summary>> {
+        let (application, generation, opened) = (self.application, self.generation, self.table.version());
+        let mut given_up = false;
         let plan = async |table: &Table| {
             if let Some(done) = done(table, &application, generation).await.map_err(attach)? {
                 return Ok(Plan::Done(done));
+            }
+            if moved == Moved::GivesUp && table.version() != opened {
+                given_up = true;
+                return Ok(Plan::Done(summary.clone()));
             }
             let (remove, removed) = earlier(table, &application).await.map_err(attach)?;
             Ok(Plan::Commit(Proposal {
@@ -61,7 +102,8 @@ impl Landing {
                 summary: summary.clone(),
             }))
         };
-        self.table.commit(plan).await
+        let committed = self.table.commit(plan).await?;
+        Ok((!given_up).then_some(committed))
     }
 }
 

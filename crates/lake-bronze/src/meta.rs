@@ -117,8 +117,12 @@ impl Meta {
             arrays.push(array);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        RecordBatch::try_new_with_options(schema.clone(), arrays, &options)
-            .map_err(|source| BronzeError::Batch { table: self.table.clone(), source })
+        RecordBatch::try_new_with_options(schema.clone(), arrays, &options).map_err(|source| self.broken(source))
+    }
+
+    /// The error of columns that do not make a batch.
+    pub(crate) fn broken(&self, source: arrow::error::ArrowError) -> BronzeError {
+        BronzeError::Batch { table: self.table.clone(), source }
     }
 
     fn column(&self, name: &str, rows: usize) -> Option<ArrayRef> {

@@ -130,6 +130,40 @@ async fn of_two_copies_one_commits_and_the_other_is_done() {
     assert_eq!(rows(&lake).await, 1);
 }
 
+#[tokio::test]
+async fn files_that_were_decided_by_an_older_version_are_not_committed() {
+    let directory = tempfile::tempdir().unwrap();
+    let lake = Lake::open(directory.path().to_str().unwrap()).unwrap();
+    let (day, next) = (run("2017-12-30", 1), run("2017-12-31", 1));
+    let opened = async |run: &Run| Landing::open(&lake, &contract(), run).await.unwrap();
+    let (first, second) = (opened(&day).await, opened(&next).await);
+    let files = written(&first, &day, &["1"]).await;
+    assert_eq!(
+        first.commit_unmoved(files, 1, summary(&day, 1)).await.unwrap().map(|s| s.outcome),
+        Some(summary::Outcome::Committed)
+    );
+    let files = written(&second, &next, &["2"]).await;
+    assert!(second.commit_unmoved(files, 1, summary(&next, 1)).await.unwrap().is_none(), "the table moved");
+    let again = opened(&next).await;
+    let files = written(&again, &next, &["2"]).await;
+    assert!(again.commit_unmoved(files, 1, summary(&next, 1)).await.unwrap().is_some());
+    assert_eq!(rows(&lake).await, 2);
+}
+
+#[tokio::test]
+async fn what_a_generation_replaces_does_not_stay() {
+    let directory = tempfile::tempdir().unwrap();
+    let lake = Lake::open(directory.path().to_str().unwrap()).unwrap();
+    land(&lake, &run("2017-12-30", 1), &["1", "2"]).await;
+    land(&lake, &run("2017-12-31", 1), &["3"]).await;
+    let staying = async |run: &Run| {
+        let landing = Landing::open(&lake, &contract(), run).await.unwrap();
+        landing.staying().await.unwrap().iter().map(|file| file.rows).sum::<u64>()
+    };
+    assert_eq!(staying(&run("2017-12-30", 2)).await, 1);
+    assert_eq!(staying(&run("2018-01-01", 1)).await, 3);
+}
+
 #[test]
 fn a_column_that_nobody_gives_is_named() {
     let run = run("2017-12-30", 1);

@@ -87,9 +87,36 @@ impl Policy {
         ContractError::all(errors)
     }
 
+    /// The date as of which a run sees the world: the business date of the last instant of its window.
+    #[must_use]
+    pub fn as_of_date(&self, window: crate::Window) -> chrono::NaiveDate {
+        self.business_date(window.to() - chrono::Duration::microseconds(1))
+    }
+
     /// Calendar date of an instant in the business time zone.
     #[must_use]
     pub fn business_date(&self, at: chrono::DateTime<chrono::Utc>) -> chrono::NaiveDate {
         at.with_timezone(&self.business_time_zone.0).date_naive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_sees_the_world_as_of_the_last_business_date_of_its_window() {
+        let text = "businessTimeZone: America/New_York\nfiscalYearFirstMonth: 1\nconsumerEmailDomains: []\n\
+                    suppressionThreshold: 5\ntokenKeySecret: key\nroles: []\n";
+        let policy = Policy::parse(Path::new("policy.yaml"), text).unwrap();
+        for (window, date) in [
+            ("2017-12-30", "2017-12-30"),
+            ("2017-01-01/2017-12-30", "2017-12-29"),
+            ("2017-12-30/2017-12-31T05:00:00Z", "2017-12-30"),
+            ("2017-12-30/2017-12-31T05:00:00.000001Z", "2017-12-31"),
+            ("2017-06-30T03:00:00Z/2017-06-30T04:00:00Z", "2017-06-29"),
+        ] {
+            assert_eq!(policy.as_of_date(window.parse().unwrap()).to_string(), date, "{window}");
+        }
     }
 }

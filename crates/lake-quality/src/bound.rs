@@ -1,6 +1,9 @@
 //! What a measured value must keep: a contract's operator, or the bound of a rule that the contract implies.
 
-use lake_core::contract::odcs::{Quality, Unit};
+use lake_core::contract::{
+    odcs::{Quality, Unit},
+    tolerance::percent,
+};
 
 /// What a measured value must keep.
 #[derive(Debug, Clone)]
@@ -33,14 +36,10 @@ impl Bound {
 
     /// As [`Self::measure`], for a count that a query made.
     pub(crate) fn scale(&self, count: f64, rows: u64) -> f64 {
-        let percent = match self {
-            Self::Operator(rule) => rule.unit == Unit::Percent,
-            Self::AtMost(_, unit) => unit == "percent",
-        };
-        match (percent, rows) {
-            (false, _) => count,
-            (true, 0) => 0.0,
-            (true, rows) => 100.0 * count / rows as f64,
+        match self {
+            Self::Operator(rule) => rule.measure(count, rows),
+            Self::AtMost(_, unit) if unit == "percent" => percent(count, rows),
+            Self::AtMost(..) => count,
         }
     }
 

@@ -3,6 +3,36 @@
 use lake_core::contract::odcs::Severity;
 use serde::{Deserialize, Serialize};
 
+/// Whether a rule was judged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It held or it failed; a rule that could not run has failed.
+    #[default]
+    Judged,
+    /// It compares with earlier windows, and they are too few yet: recorded, and never a failure.
+    Learning,
+    /// Nobody asked: what it needs was not given. It neither held nor failed.
+    NotJudged,
+}
+
+impl State {
+    /// Returns the name as findings spell it.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Judged => "judged",
+            Self::Learning => "learning",
+            Self::NotJudged => "not_judged",
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+    fn is_judged(&self) -> bool {
+        *self == Self::Judged
+    }
+}
+
 /// What one rule found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
@@ -14,6 +44,9 @@ pub struct Finding {
     /// Dimension of quality.
     #[serde(default)]
     pub dimension: String,
+    /// Whether it was judged; absent in records that are older than the state.
+    #[serde(default, skip_serializing_if = "State::is_judged")]
+    pub state: State,
     /// Whether the rule held.
     pub passed: bool,
     /// What was measured; absent when the rule could not run.
@@ -23,6 +56,20 @@ pub struct Finding {
     /// For people: columns and counts, never a value.
     #[serde(default)]
     pub message: String,
+}
+
+impl Finding {
+    /// Whether the rule was judged and held.
+    #[must_use]
+    pub fn held(&self) -> bool {
+        self.passed && self.state == State::Judged
+    }
+
+    /// Whether the rule was judged and failed.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        !self.passed && self.state == State::Judged
+    }
 }
 
 /// All findings about a table.
@@ -43,28 +90,25 @@ impl Report {
 
     /// Returns the findings of failed rules of a severity.
     pub fn failed(&self, severity: Severity) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(move |f| !f.passed && f.severity == severity)
+        self.findings.iter().filter(move |f| f.failed() && f.severity == severity)
     }
 
-    /// Returns the score: 100 x weighted share of the rules that held, where an error rule weighs 3, a warning 1 and an
-    /// information nothing. A table without weighted rules scores 100.
+    /// Returns the score of the table.
     #[must_use]
     pub fn score(&self) -> f64 {
-        let weigh = |passed_only: bool| -> u32 {
-            self.findings.iter().filter(|f| f.passed || !passed_only).map(|f| weight(f.severity)).sum()
-        };
-        match weigh(false) {
-            0 => 100.0,
-            all => 100.0 * f64::from(weigh(true)) / f64::from(all),
-        }
+        crate::score::of_findings(&self.findings)
     }
-}
 
-const fn weight(severity: Severity) -> u32 {
-    match severity {
-        Severity::Error => 3,
-        Severity::Warning => 1,
-        Severity::Info => 0,
+    /// Number of rules in a state.
+    #[must_use]
+    pub fn count(&self, state: State) -> usize {
+        self.findings.iter().filter(|f| f.state == state).count()
+    }
+
+    /// Number of rules that were judged and held.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.findings.iter().filter(|f| f.held()).count()
     }
 }
 
@@ -102,6 +146,7 @@ mod tests {
             rule: "r".into(),
             severity,
             dimension: "d".into(),
+            state: State::Judged,
             passed,
             measured: Some(1.5),
             expected: "= 0 rows".into(),
@@ -124,22 +169,31 @@ mod tests {
     }
 
     #[test]
-    fn the_score_weighs_errors_three_times() {
-        let score = |findings| report(findings).score();
-        assert_eq!(score(vec![finding(Severity::Error, true), finding(Severity::Warning, false)]), 75.0);
-        assert_eq!(score(vec![finding(Severity::Error, false), finding(Severity::Warning, true)]), 25.0);
-        assert_eq!(score(vec![finding(Severity::Error, true), finding(Severity::Info, false)]), 100.0);
-        assert_eq!(score(vec![finding(Severity::Info, false)]), 100.0);
-        assert_eq!(score(vec![finding(Severity::Error, false)]), 0.0);
+    fn a_rule_that_was_not_judged_neither_holds_nor_fails() {
+        let asked = finding(Severity::Error, true);
+        for (passed, state) in
+            [(true, State::NotJudged), (false, State::NotJudged), (true, State::Learning), (false, State::Learning)]
+        {
+            let silent = Finding { state, ..finding(Severity::Error, passed) };
+            assert!(!silent.held() && !silent.failed());
+            let report = report(vec![asked.clone(), silent, finding(Severity::Warning, false)]);
+            assert_eq!((report.passed(), report.score(), report.held()), (true, 75.0, 1));
+            assert_eq!((report.count(State::Judged), report.count(state)), (2, 1));
+        }
     }
 
     #[test]
     fn findings_survive_json() {
         let written = finding(Severity::Warning, false);
         let json = serde_json::to_string(&written).unwrap();
-        assert!(json.contains(r#""severity":"warning""#), "{json}");
+        assert!(json.contains(r#""severity":"warning""#) && !json.contains("state"), "{json}");
         assert_eq!(serde_json::from_str::<Finding>(&json).unwrap(), written);
+        let silent = Finding { state: State::NotJudged, ..written };
+        let json = serde_json::to_string(&silent).unwrap();
+        assert!(json.contains(&format!(r#""state":"{}""#, State::NotJudged.text())), "{json}");
+        assert_eq!(serde_json::from_str::<Finding>(&json).unwrap(), silent);
         let short = r#"{"rule":"r","severity":"error","passed":true,"measured":null,"expected":"x"}"#;
-        assert_eq!(serde_json::from_str::<Finding>(short).unwrap().measured, None);
+        let old = serde_json::from_str::<Finding>(short).unwrap();
+        assert_eq!((old.measured, old.state), (None, State::Judged));
     }
 }

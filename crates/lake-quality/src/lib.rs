@@ -6,19 +6,25 @@
 //!
 //! A rule that could not run has failed. A message names columns and counts and never a value of a row.
 //!
+//! [`history`] compares what a window brought with what earlier windows brought.
+//! [`score`] says how good a table, a layer and a day are, and describes `ops/quality_scores`.
+//!
 //! Not done here: scanning tables, committing verdicts (`dq-check`), SQL rules (`lake-sql`).
 
 mod bound;
 mod checks;
 mod error;
 mod finding;
+pub mod history;
 mod measure;
 mod rule;
+pub mod score;
 pub mod verdict;
 
-pub use checks::Checks;
+pub use checks::{Checks, Need};
 pub use error::QualityError;
-pub use finding::{Finding, Report, severity_text};
+pub use finding::{Finding, Report, State, severity_text};
+pub use rule::Query;
 pub use verdict::{Verdict, passed_version};
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Compiles a contract to rules: those that it spells out and those that it implies.
 
 use crate::{
+    Need,
     bound::Bound,
     measure::{Reason, count, predicate},
 };
@@ -9,11 +10,12 @@ use lake_core::{
     Contract,
     contract::{
         Column, ColumnType,
-        layer::RelationshipProperty,
         odcs::{Arguments, Metric, Quality, QualityKind, Relationship, Severity, SlaProperty, Unit},
+        tolerance::is_few,
     },
 };
 use polars::prelude::Expr;
+use std::collections::BTreeSet;
 
 /// One rule, ready to run or with the reason why it cannot.
 #[derive(Debug, Clone)]
@@ -25,12 +27,19 @@ pub(crate) struct Rule {
     /// Fewer failing rows than this do not fail the rule: of a handful of rows one is many percent.
     pub(crate) failing_rows_min: u32,
     pub(crate) test: Result<Test, Reason>,
+    /// Why nobody is to judge it.
+    pub(crate) left_out: Option<Reason>,
 }
 
 impl Rule {
+    /// The test, unless the rule is left out or cannot run.
+    pub(crate) fn runs(&self) -> Option<&Test> {
+        self.test.as_ref().ok().filter(|_| self.left_out.is_none())
+    }
+
     /// Whether a measured value, of a number of rows where rows were counted, keeps the rule.
     pub(crate) fn holds(&self, measured: f64, counted: Option<u64>) -> bool {
-        self.bound.holds(measured) || counted.is_some_and(|rows| rows < u64::from(self.failing_rows_min))
+        self.bound.holds(measured) || counted.is_some_and(|rows| is_few(rows as f64, self.failing_rows_min))
     }
 
     /// What is expected, for people: `<= 5 percent, or fewer than 10 rows`.
@@ -40,6 +49,17 @@ impl Rule {
             rows => format!("{}, or fewer than {rows} rows", self.bound.text()),
         }
     }
+}
+
+/// A question that somebody else must ask by SQL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    /// Id of the rule.
+    pub rule: String,
+    /// One SELECT of one number.
+    pub sql: String,
+    /// Tables that it may read: its own, and those that the rule declares.
+    pub tables: BTreeSet<String>,
 }
 
 /// How a rule is measured.
@@ -53,13 +73,25 @@ pub(crate) enum Test {
     Duplicates { columns: Vec<String>, null_keys: bool },
     /// Age of the newest value, in a unit.
     Newest { column: String, kind: ColumnType, unit: Duration, unit_name: String },
-    /// A number that somebody else asks the table for by SQL.
-    Query(String),
+    /// A number that somebody else asks for by SQL.
+    Query(Query),
     /// Counts rows whose value is not in a column of another table.
     Orphans { column: String, table: String, to: String },
 }
 
 impl Test {
+    /// Whether it cannot be judged without something. A query needs a column when its text names it.
+    pub(crate) fn needs(&self, need: Need<'_>) -> bool {
+        match (self, need) {
+            (Self::Query(query), Need::Column(name)) => names(&query.sql, name),
+            (Self::Query(query), Need::Table(name)) => query.tables.contains(name),
+            (_, Need::Column(name)) => self.columns().contains(&name),
+            (Self::Orphans { table, .. }, Need::Table(name)) => table == name,
+            (Self::Newest { .. }, Need::Instant) => true,
+            (_, Need::Table(_) | Need::Instant) => false,
+        }
+    }
+
     /// Columns of the checked table that it reads.
     pub(crate) fn columns(&self) -> Vec<&str> {
         match self {
@@ -70,14 +102,14 @@ impl Test {
     }
 }
 
+/// Whether a text holds a name as a word of its own.
+fn names(text: &str, name: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name)
+}
+
 /// Returns the rules that look at rows: quality, required columns, the key, references.
 pub(crate) fn of_rows(contract: &Contract) -> Vec<Rule> {
-    let schema = &contract.document.schema[0];
-    let mut rules: Vec<Rule> = schema.quality.iter().map(|quality| explicit(contract, None, quality)).collect();
-    for property in &schema.properties {
-        let column = contract.column(&property.name);
-        rules.extend(property.quality.iter().map(|quality| explicit(contract, column, quality)));
-    }
+    let mut rules: Vec<Rule> = contract.rules().map(|(column, quality)| explicit(contract, column, quality)).collect();
     rules.extend(contract.columns.iter().filter(|c| c.required).map(required));
     rules.extend(unique_key(contract));
     rules
@@ -105,8 +137,9 @@ fn explicit(contract: &Contract, column: Option<&Column>, quality: &Quality) -> 
         severity: quality.severity,
         dimension,
         bound: Bound::Operator(Box::new(quality.clone())),
-        failing_rows_min: quality.failing_rows_min().unwrap_or(0),
+        failing_rows_min: quality.failing_rows_min(),
         test,
+        left_out: None,
     }
 }
 
@@ -121,8 +154,9 @@ const fn default_dimension(metric: Option<Metric>) -> &'static str {
 
 fn test(contract: &Contract, column: Option<&Column>, quality: &Quality) -> Result<Test, Reason> {
     if quality.kind == QualityKind::Sql {
-        let query = quality.query.as_deref().ok_or("the rule has no query")?;
-        return Ok(Test::Query(with_names(query, contract, column)));
+        let sql = quality.sql(&contract.table, column.map(|column| column.name.as_str())).ok_or("the rule has no query")?;
+        let tables = quality.reads().into_iter().chain([contract.table.as_str()]).map(str::to_owned).collect();
+        return Ok(Test::Query(Query { rule: quality.id.clone(), sql, tables }));
     }
     let metric = quality.metric.ok_or("the rule names no metric")?;
     if let Some(argument) = foreign_argument(metric, &quality.arguments) {
@@ -143,15 +177,6 @@ fn test(contract: &Contract, column: Option<&Column>, quality: &Quality) -> Resu
     };
     let expr = count(predicate(metric, column, &quality.arguments)?);
     Ok(Test::Count { column: column.name.clone(), expr, what })
-}
-
-/// Fills in the placeholders of the standard's text and those of its examples.
-fn with_names(query: &str, contract: &Contract, column: Option<&Column>) -> String {
-    let mut query = query.replace("{object}", &contract.table).replace("${table}", &contract.table);
-    if let Some(column) = column {
-        query = query.replace("{property}", &column.name).replace("${column}", &column.name);
-    }
-    query
 }
 
 /// Returns an argument that a metric would silently ignore.
@@ -193,6 +218,7 @@ fn required(column: &Column) -> Rule {
         bound: Bound::no_rows(),
         failing_rows_min: 0,
         test: expr.map(|expr| Test::Count { column: column.name.clone(), expr, what: "are null" }),
+        left_out: None,
     }
 }
 
@@ -209,6 +235,7 @@ fn unique_key(contract: &Contract) -> Option<Rule> {
         bound: Bound::no_rows(),
         failing_rows_min: 0,
         test: Ok(Test::Duplicates { columns, null_keys: true }),
+        left_out: None,
     })
 }
 
@@ -225,17 +252,8 @@ fn own_rule<'a>(contract: &'a Contract, columns: &[String]) -> Option<&'a Qualit
 }
 
 fn reference(contract: &Contract, relationship: &Relationship) -> Rule {
-    let (mut percent_max, mut failing_rows_min) = (0, 0);
-    let mut severity = Severity::default();
-    for property in &relationship.custom_properties {
-        match property {
-            RelationshipProperty::OrphansPercentMax(percent) => percent_max = *percent,
-            RelationshipProperty::FailingRowsMin(rows) => failing_rows_min = *rows,
-            RelationshipProperty::Severity(given) => severity = *given,
-        }
-    }
-    let column = relationship.from.rsplit('.').next().unwrap_or_default();
-    let test = match (contract.column(column), relationship.to.split_once('.')) {
+    let (tolerance, column) = (relationship.tolerance(), relationship.column());
+    let test = match (contract.column(column), relationship.target()) {
         (None, _) => Err(unknown(column)),
         (_, None) => Err(format!("`{}` is not table.column", relationship.to)),
         (Some(_), Some((table, to))) => {
@@ -244,11 +262,12 @@ fn reference(contract: &Contract, relationship: &Relationship) -> Rule {
     };
     Rule {
         id: format!("reference:{column}:{}", relationship.to),
-        severity,
+        severity: tolerance.severity,
         dimension: "consistency".into(),
-        bound: Bound::AtMost(f64::from(percent_max), "percent".into()),
-        failing_rows_min,
+        bound: Bound::AtMost(f64::from(tolerance.orphans_percent_max), "percent".into()),
+        failing_rows_min: tolerance.failing_rows_min,
         test,
+        left_out: None,
     }
 }
 
@@ -262,6 +281,7 @@ fn age(contract: &Contract, sla: &SlaProperty, element: &str) -> Rule {
         bound: Bound::AtMost(sla.value, unit_name.clone()),
         failing_rows_min: 0,
         test: newest(contract, column, unit_name),
+        left_out: None,
     }
 }
 

@@ -96,10 +96,10 @@ impl Verdict {
         self.report.failed(lake_core::contract::odcs::Severity::Error)
     }
 
-    /// Whether it failed for what its own rows are. Ages and other tables change without the rows, and rows of an earlier
-    /// version that failed are that version's.
+    /// Whether it failed for what its own rows are. Ages and other tables change without the rows, what is usual is a matter of
+    /// other windows, and rows of an earlier version that failed are that version's.
     fn fails_by_its_rows(&self) -> bool {
-        let elsewhere = ["latency:", "reference:", FAILED_SLICE];
+        let elsewhere = ["latency:", "reference:", "volume:", "nulls:", FAILED_SLICE];
         !self.passed && self.failures().any(|finding| elsewhere.iter().all(|other| !finding.rule.starts_with(other)))
     }
 
@@ -119,7 +119,7 @@ impl Verdict {
     }
 
     /// Order in which verdicts about one version were decided.
-    fn order(&self) -> (DateTime<Utc>, DateTime<Utc>, bool) {
+    pub(crate) fn order(&self) -> (DateTime<Utc>, DateTime<Utc>, bool) {
         (self.key.window.to(), self.checked_at, self.waived_by.is_some())
     }
 }

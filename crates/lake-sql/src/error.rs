@@ -37,6 +37,14 @@ pub enum SqlError {
         /// Empty, or what may be used.
         instead: String,
     },
+    /// A sensitive column that the contract does not name.
+    #[error("use column `{column}`: it is sensitive, and the contract does not name `{table}.{column}` under `sensitive`")]
+    Sensitive {
+        /// As written.
+        column: String,
+        /// Its table.
+        table: String,
+    },
     /// The query does not fit its tables.
     #[error("plan the query: {problem}")]
     Plan {
@@ -82,6 +90,14 @@ pub enum SqlError {
         statement: String,
         /// What is wrong.
         problem: String,
+    },
+    /// The rows answer a rule with something else than one number.
+    #[error("answer rule `{rule}`: {problem}")]
+    Answer {
+        /// Id of the rule.
+        rule: String,
+        /// What they answer.
+        problem: &'static str,
     },
     /// A view or function needs the token key and there is none.
     #[error("show `{table}` to a model: its tokens need a key")]
@@ -217,12 +233,13 @@ impl Faulty for SqlError {
             | Self::Syntax { .. }
             | Self::Undeclared { .. }
             | Self::Personal { .. }
+            | Self::Sensitive { .. }
             | Self::Plan { .. }
             | Self::Columns { .. }
             | Self::Proof { .. }
             | Self::Key { .. }
             | Self::Memory { .. } => Fault::Config,
-            Self::Run { .. } | Self::Lossy { .. } | Self::Scan { .. } | Self::Arrow { .. } => Fault::Data,
+            Self::Run { .. } | Self::Lossy { .. } | Self::Scan { .. } | Self::Answer { .. } | Self::Arrow { .. } => Fault::Data,
             Self::Table(error) => error.fault(),
             Self::Disk(_) => Fault::Transient,
         }
@@ -231,7 +248,9 @@ impl Faulty for SqlError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Table(error) => error.hint(),
-            Self::Undeclared { .. } => Some("declare the table under `inputs` of the contract".into()),
+            Self::Undeclared { .. } => {
+                Some("declare the table: a model under `inputs` of the contract, a rule under its `reads`".into())
+            }
             Self::Lossy { .. } => Some("round or cast in the model, so that the loss is a decision".into()),
             _ => None,
         }

@@ -7,9 +7,15 @@
 //! | `initial(text)`, `last2(text)`, `decade(date)`, `redact(text)`, `mask_email(text)`, `mask_phone(text)` | partial masks |
 //! | `sha256_hex(text)` | SHA-256 in hex |
 //! | `business_date(timestamp)` | calendar date in the business time zone |
+//! | `as_of_date()` | business date of the last instant of the run's window |
+//! | `round_significant(decimal, digits)` | the decimal with only its first digits, half away from zero |
+//! | `largest_remainder(total, weight) OVER (...)` | each row's part of a total; the parts are the total exactly |
 //! | `fiscal_first_month()`, `suppression_threshold()`, `token_key_id()` | numbers and names of policy and key |
 //!
-//! A null stays null in each of them.
+//! A null stays null in each of them, but `largest_remainder` refuses it.
+
+mod largest_remainder;
+mod round_significant;
 
 use arrow::{
     array::{ArrayRef, AsArray as _, Date32Array, StringArray},
@@ -17,7 +23,7 @@ use arrow::{
 };
 use deltalake::datafusion::{
     common::{Result, ScalarValue},
-    logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility},
+    logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, WindowUDF},
 };
 use lake_core::{
     Policy,
@@ -28,6 +34,9 @@ use std::{
     hash::{Hash, Hasher},
     sync::Arc,
 };
+
+/// Name of the function that returns the date as of which a run sees the world.
+pub(crate) const AS_OF_DATE: &str = "as_of_date";
 
 type Apply = Arc<dyn Fn(ArrayRef) -> ArrayRef + Send + Sync>;
 
@@ -47,7 +56,7 @@ struct Constant {
     value: ScalarValue,
 }
 
-/// All functions of a session.
+/// All functions of a session, but those of windows and [`as_of_date`].
 pub(crate) fn all(policy: &Policy, key: Option<&TokenKey>) -> Vec<ScalarUDF> {
     let mut functions: Vec<ScalarUDF> = partial_masks();
     let consumers = policy.consumer_email_domains.clone();
@@ -57,6 +66,7 @@ pub(crate) fn all(policy: &Policy, key: Option<&TokenKey>) -> Vec<ScalarUDF> {
     }));
     functions.push(of_text("sha256_hex", |text| Some(mask::sha256_hex(text.as_bytes()))));
     functions.push(business_date(policy.clone()));
+    functions.push(round_significant::function());
     functions.push(constant("fiscal_first_month", ScalarValue::Int64(Some(policy.fiscal_year_first_month.into()))));
     functions.push(constant("suppression_threshold", ScalarValue::Int64(Some(policy.suppression_threshold.into()))));
     if let Some(key) = key {
@@ -65,6 +75,16 @@ pub(crate) fn all(policy: &Policy, key: Option<&TokenKey>) -> Vec<ScalarUDF> {
         functions.push(of_text(name_of(Method::Token), move |text| Some(key.token(&text.to_lowercase()))));
     }
     functions
+}
+
+/// Functions over windows.
+pub(crate) fn of_windows() -> Vec<WindowUDF> {
+    vec![largest_remainder::function()]
+}
+
+/// The date as of which a run sees the world.
+pub(crate) fn as_of_date(date: chrono::NaiveDate) -> ScalarUDF {
+    constant(AS_OF_DATE, ScalarValue::Date32(Some(lake_table::columns::days(date))))
 }
 
 /// Name of the function that masks by a method.

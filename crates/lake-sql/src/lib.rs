@@ -3,7 +3,7 @@
 //! A [`Session`] holds declared tables and nothing else. A Silver table stands in it as a view without personal data; what a
 //! contract's `goldViews` name is computed from it by our own functions. A statement is exactly one query: anything else, or
 //! a table that is not declared, is refused before anything is planned. [`build`] runs a model and keeps its result on the
-//! local disk, [`audit`] checks it against its contract, [`proof`] accounts for the rows of its inputs.
+//! local disk, [`audit`] checks it against its contract, [`proof`] accounts for the rows of its inputs. [`rule`] asks one SQL rule.
 //!
 //! Not done here: which versions are read, and commits (`goldify`).
 
@@ -13,6 +13,7 @@ mod error;
 mod functions;
 mod model;
 pub mod proof;
+pub mod rule;
 mod scan;
 mod session;
 mod spill;
@@ -23,7 +24,8 @@ pub use error::SqlError;
 pub use model::{Built, build};
 pub use scan::Rows;
 pub use session::{BatchStream, Session};
-pub use spill::Spill;
+pub use spill::{Spill, SpillWriter};
+pub use statement::reads_as_of_date;
 
 #[cfg(test)]
 mod tests;

@@ -31,6 +31,8 @@ const VALUE_REPEATED: usize = 10;
 pub enum Rows {
     /// A table at its version.
     Table(Arc<Table>),
+    /// Some files of a table.
+    Files(Arc<Table>, Vec<DataFile>),
     /// A result that is not committed yet.
     Spill(Spill),
     /// Rows in memory, such as those of a test case.
@@ -60,10 +62,8 @@ impl Scan {
     pub(crate) fn new(name: &str, key: &[&str], rows: Rows) -> Self {
         let key = if let [only] = key { Some((*only).to_owned()) } else { None };
         let (schema, count, parts) = match rows {
-            Rows::Table(table) => {
-                let parts = spread(table.files()).into_iter().map(|files| Part::Files(table.clone(), files)).collect();
-                (table.spec().schema.clone(), table.rows(), parts)
-            }
+            Rows::Table(table) => of_files(&table, table.files()),
+            Rows::Files(table, files) => of_files(&table, &files),
             Rows::Spill(spill) => {
                 let share = spill.batches().div_ceil(PARTITIONS).max(1);
                 let starts = (0..PARTITIONS).map(|at| (at * share).min(spill.batches()));
@@ -77,6 +77,11 @@ impl Scan {
         };
         Self { name: name.to_owned(), schema, rows: count, parts, key }
     }
+}
+
+fn of_files(table: &Arc<Table>, files: &[DataFile]) -> (SchemaRef, u64, Vec<Part>) {
+    let parts = spread(files).into_iter().map(|files| Part::Files(table.clone(), files)).collect();
+    (table.spec().schema.clone(), files.iter().map(|file| file.rows).sum(), parts)
 }
 
 /// Spreads files over the partitions, the largest first, each to the partition with the fewest rows.

@@ -5,9 +5,10 @@ use crate::{
     error::MEMORY_BYTES,
     functions,
     scan::{PARTITIONS, Scan},
+    spill::SpillWriter,
     statement, view,
 };
-use arrow::array::RecordBatch;
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use deltalake::datafusion::{
     dataframe::DataFrame,
     execution::{
@@ -31,7 +32,9 @@ pub type BatchStream = BoxStream<'static, Result<RecordBatch, SqlError>>;
 pub struct Session {
     context: SessionContext,
     declared: BTreeSet<String>,
-    personal: Vec<view::Personal>,
+    /// Sensitive columns that queries may read, as `table.column`.
+    sensitive: BTreeSet<String>,
+    hidden: Vec<view::Hidden>,
     key: bool,
 }
 
@@ -54,10 +57,24 @@ impl Session {
         for function in functions::all(policy, key) {
             context.register_udf(function);
         }
-        Ok(Self { context, declared: BTreeSet::new(), personal: Vec::new(), key: key.is_some() })
+        for function in functions::of_windows() {
+            context.register_udwf(function);
+        }
+        Ok(Self { context, declared: BTreeSet::new(), sensitive: BTreeSet::new(), hidden: Vec::new(), key: key.is_some() })
     }
 
-    /// Declares a table: a view without personal data, with the columns that the contract's `goldViews` name instead.
+    /// Lets tables that are declared from now on show these sensitive columns, each `table.column`.
+    pub fn allow(&mut self, sensitive: &[String]) {
+        self.sensitive.extend(sensitive.iter().cloned());
+    }
+
+    /// Lets queries ask for the date as of which they see the world: `as_of_date()`.
+    pub fn set_as_of_date(&mut self, date: chrono::NaiveDate) {
+        self.context.register_udf(functions::as_of_date(date));
+    }
+
+    /// Declares a table: a view without personal data, with the columns that the contract's `goldViews` name instead, and
+    /// without the sensitive columns that are not allowed.
     ///
     /// # Errors
     /// When a view needs the token key and the session has none.
@@ -65,11 +82,26 @@ impl Session {
         if !self.key && view::needs_key(contract) {
             return Err(SqlError::Key { table: contract.table.clone() });
         }
+        self.register_view(contract, rows, true)
+    }
+
+    /// Declares a table for rules: as for models, but without tokens, which need the key; a gate has none. Sensitive columns
+    /// are there: a rule counts rows and shows no value.
+    ///
+    /// # Errors
+    /// When the name is taken.
+    pub fn register_for_rules(&mut self, contract: &Contract, rows: Rows) -> Result<(), SqlError> {
+        let sensitive = contract.columns.iter().filter(|column| column.sensitive());
+        self.sensitive.extend(sensitive.map(|column| format!("{}.{}", contract.table, column.name)));
+        self.register_view(contract, rows, false)
+    }
+
+    fn register_view(&mut self, contract: &Contract, rows: Rows, tokens: bool) -> Result<(), SqlError> {
         let scan = Arc::new(Scan::new(&contract.table, &contract.key(), rows));
         let whole = self.context.read_table(scan).map_err(|e| SqlError::plan(&e))?;
-        let columns = view::columns(contract, &self.context)?;
+        let columns = view::columns(contract, &self.sensitive, &self.context, tokens)?;
         let visible = whole.select(columns).map_err(|e| SqlError::plan(&e))?;
-        self.personal.extend(view::personal(contract));
+        self.hidden.extend(view::hidden(contract, &self.sensitive, tokens));
         self.declare(&contract.table, visible)
     }
 
@@ -86,6 +118,14 @@ impl Session {
         self.context.register_table(name, frame.into_view()).map_err(|e| SqlError::plan(&e))?;
         self.declared.insert(name.to_owned());
         Ok(())
+    }
+
+    /// Starts to keep rows on the session's part of the local disk.
+    ///
+    /// # Errors
+    /// When the local disk refuses.
+    pub fn spill(&self, schema: &SchemaRef) -> Result<SpillWriter, SqlError> {
+        SpillWriter::new(&self.runtime(), schema)
     }
 
     /// Whether a table is declared.
@@ -129,7 +169,12 @@ impl Session {
     /// # Errors
     /// As for [`Session::run`].
     pub(crate) async fn frame(&self, sql: &str) -> Result<DataFrame, SqlError> {
-        let statement = statement::query(sql, &self.declared)?;
+        self.frame_over(sql, &self.declared).await
+    }
+
+    /// As [`Session::frame`], over some of the declared tables.
+    pub(crate) async fn frame_over(&self, sql: &str, tables: &BTreeSet<String>) -> Result<DataFrame, SqlError> {
+        let statement = statement::query(sql, tables)?;
         let state = self.context.state();
         let planning = {
             let state = state.clone();
@@ -156,8 +201,8 @@ impl Session {
 
     /// A column that is not there may be one that is hidden.
     fn explained(&self, error: &deltalake::datafusion::error::DataFusionError) -> SqlError {
-        let hidden = SqlError::missing_column(error).and_then(|name| self.personal.iter().find(|p| p.column == name));
-        hidden.map_or_else(|| SqlError::plan(error), view::Personal::refusal)
+        let hidden = SqlError::missing_column(error).and_then(|name| self.hidden.iter().find(|p| p.column == name));
+        hidden.map_or_else(|| SqlError::plan(error), view::Hidden::refusal)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A result on the local disk: written once, read by every audit and by the writer, gone with its last reader.
+//! Rows on the local disk: written once, read by every audit and by the writer, gone with its last reader.
 //!
 //! Memory stays bounded however large the result is, and nothing reaches the lake before the audits have passed.
 
@@ -34,21 +34,31 @@ impl std::fmt::Debug for Spill {
 }
 
 /// Writes a [`Spill`].
-pub(crate) struct SpillWriter {
+pub struct SpillWriter {
     writer: FileWriter<BufWriter<File>>,
     spill: Spill,
 }
 
+impl std::fmt::Debug for SpillWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SpillWriter").field("spill", &self.spill).finish_non_exhaustive()
+    }
+}
+
 impl SpillWriter {
     pub(crate) fn new(runtime: &RuntimeEnv, schema: &SchemaRef) -> Result<Self, SqlError> {
-        let file = runtime.disk_manager.create_tmp_file("the result of a model").map_err(SqlError::run)?;
+        let file = runtime.disk_manager.create_tmp_file("rows that are read again").map_err(SqlError::run)?;
         let path = file.path().ok_or_else(|| Error::new(ErrorKind::Unsupported, "no local disk"))?.to_owned();
         let target = BufWriter::new(File::create(&path)?);
         let writer = FileWriter::try_new(target, schema).map_err(|e| SqlError::arrow(&e))?;
         Ok(Self { writer, spill: Spill { schema: schema.clone(), path, rows: 0, batches: 0, _file: file } })
     }
 
-    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), SqlError> {
+    /// Writes rows.
+    ///
+    /// # Errors
+    /// When the local disk refuses.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), SqlError> {
         if batch.num_rows() > 0 {
             self.writer.write(batch).map_err(|e| SqlError::arrow(&e))?;
             self.spill.rows += batch.num_rows() as u64;
@@ -57,7 +67,11 @@ impl SpillWriter {
         Ok(())
     }
 
-    pub(crate) fn finish(mut self) -> Result<Spill, SqlError> {
+    /// Ends the file.
+    ///
+    /// # Errors
+    /// When the local disk refuses.
+    pub fn finish(mut self) -> Result<Spill, SqlError> {
         self.writer.finish().map_err(|e| SqlError::arrow(&e))?;
         Ok(self.spill)
     }

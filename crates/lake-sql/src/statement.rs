@@ -1,6 +1,6 @@
 //! Accepts exactly one query over declared tables, before anything is planned.
 
-use crate::SqlError;
+use crate::{SqlError, functions::AS_OF_DATE};
 use deltalake::datafusion::{
     error::DataFusionError,
     execution::context::SQLOptions,
@@ -25,12 +25,7 @@ pub(crate) fn options() -> SQLOptions {
 
 /// Parses the text and refuses everything but one query over declared tables.
 pub(crate) fn query(sql: &str, declared: &BTreeSet<String>) -> Result<Statement, SqlError> {
-    let parsed = DFParser::parse_sql_with_dialect(sql, &GenericDialect {});
-    let mut statements = parsed.map_err(|error| SqlError::Syntax { problem: syntax(&error) })?;
-    let count = statements.len();
-    let (Some(statement), true) = (statements.pop_front(), count == 1) else {
-        return Err(SqlError::Statement { found: if count == 0 { "empty".into() } else { format!("{count} statements") } });
-    };
+    let statement = only_statement(sql)?;
     let query = only_query(&statement)?;
     let mut reads = Reads::default();
     if let ControlFlow::Break(refused) = query.visit(&mut reads) {
@@ -43,6 +38,25 @@ pub(crate) fn query(sql: &str, declared: &BTreeSet<String>) -> Result<Statement,
         }
     }
     Ok(statement)
+}
+
+/// Whether a query asks for the date as of which it sees the world, anywhere in it: its result is then that date's.
+///
+/// # Errors
+/// When the text is not one statement that is a query.
+pub fn reads_as_of_date(sql: &str) -> Result<bool, SqlError> {
+    let statement = only_statement(sql)?;
+    Ok(only_query(&statement)?.visit(&mut AsOfDate).is_break())
+}
+
+fn only_statement(sql: &str) -> Result<Statement, SqlError> {
+    let parsed = DFParser::parse_sql_with_dialect(sql, &GenericDialect {});
+    let mut statements = parsed.map_err(|error| SqlError::Syntax { problem: syntax(&error) })?;
+    let count = statements.len();
+    match statements.pop_front() {
+        Some(statement) if count == 1 => Ok(statement),
+        _ => Err(SqlError::Statement { found: if count == 0 { "empty".into() } else { format!("{count} statements") } }),
+    }
 }
 
 fn only_query(statement: &Statement) -> Result<&Query, SqlError> {
@@ -113,6 +127,22 @@ impl Visitor for Reads {
             }),
             _ => ControlFlow::Continue(()),
         }
+    }
+}
+
+/// Breaks where the date is asked for.
+struct AsOfDate;
+
+impl Visitor for AsOfDate {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
+        // Names are those that the planner makes of them: in lower case where they are not quoted.
+        let asked = match expression {
+            Expr::Function(function) => Reads::name(&function.name).is_ok_and(|name| name == AS_OF_DATE),
+            _ => false,
+        };
+        if asked { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }
 

@@ -47,6 +47,26 @@ pub enum TableError {
         #[source]
         source: Box<deltalake::parquet::errors::ParquetError>,
     },
+    /// A Parquet file that stands in no table cannot be read.
+    #[error("read Parquet file `{file}`")]
+    ParquetFile {
+        /// As given.
+        file: String,
+        /// Cause.
+        #[source]
+        source: Box<deltalake::parquet::errors::ParquetError>,
+    },
+    /// A file that another system left for us cannot be read.
+    #[error("read staged file `{file}` in {place}")]
+    Staged {
+        /// The stage.
+        place: String,
+        /// Path inside the stage.
+        file: String,
+        /// Cause.
+        #[source]
+        source: Box<deltalake::parquet::errors::ParquetError>,
+    },
     /// Rows do not fit the table.
     #[error("fit rows to table `{table}`")]
     Shape {
@@ -132,7 +152,8 @@ impl Faulty for TableError {
     fn fault(&self) -> Fault {
         match self {
             Self::Address { .. } => Fault::Config,
-            Self::Store { .. } | Self::Contended { .. } => Fault::Transient,
+            // What is staged is made anew by the next run.
+            Self::Store { .. } | Self::Staged { .. } | Self::Contended { .. } => Fault::Transient,
             Self::Delta { source, .. } => match source.as_ref() {
                 DeltaTableError::ObjectStore { .. } | DeltaTableError::Io { .. } | DeltaTableError::Transaction { .. } => {
                     Fault::Transient
@@ -142,6 +163,7 @@ impl Faulty for TableError {
             },
             Self::DataFile { source, .. } if store_failed(source.as_ref()) => Fault::Transient,
             Self::DataFile { .. }
+            | Self::ParquetFile { .. }
             | Self::Shape { .. }
             | Self::Schema { .. }
             | Self::Log { .. }

@@ -57,6 +57,11 @@ impl Lake {
         self.store.as_ref()
     }
 
+    /// The store of the root, for readers that outlive a call.
+    pub(crate) fn shared_store(&self) -> Arc<dyn ObjectStore> {
+        self.store.clone()
+    }
+
     /// Address of a table.
     pub(crate) fn table_url(&self, location: &str) -> Result<Url, TableError> {
         let join = self.root.join(&format!("{location}/"));

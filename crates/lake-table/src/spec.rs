@@ -108,13 +108,16 @@ fn statistics(contract: &Contract) -> Vec<String> {
         let kind = matches!(column.kind, ColumnType::Date | ColumnType::Timestamp) && !column.name.starts_with("_ingest");
         column.statistics() && (column.key_position.is_some() || kind || matches!(column.name.as_str(), "_offset" | "_partition"))
     };
+    // All rows of a session are looked for when one of them changes.
+    let session = contract.silver().and_then(|silver| silver.resolve.as_ref()).map(|resolve| resolve.within.as_str());
+    let searched = |column: &&Column| useful(column) || (column.statistics() && session == Some(column.name.as_str()));
     let partitions = contract.partition_columns();
     let not_binary = |column: &&Column| !matches!(column.kind, ColumnType::Decimal(..) | ColumnType::Binary);
     let bronze_key = matches!(contract.layer, Layer::Bronze(_));
     contract
         .columns
         .iter()
-        .filter(useful)
+        .filter(searched)
         .filter(not_binary)
         .filter(|c| !partitions.contains(&c.name.as_str()))
         .filter(|c| !bronze_key || c.kind != ColumnType::String)

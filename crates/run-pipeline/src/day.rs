@@ -6,13 +6,15 @@ use crate::{
     graph::{Graph, Step},
     process::{Common, Launcher},
     projection,
-    report::{self, Report},
+    report::{self, Quality, Report},
     resume::{self, Note},
     schedule::{self, End, Ran, Runner},
+    scores,
 };
 use anyhow::Context as _;
 use lake_core::{Exit, Fault, RunId, contract::ContractSet};
 use lake_edge::{Attach as _, Console, Output};
+use lake_quality::score::DayScores;
 use lake_table::{Lake, Table, TableSpec};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -61,6 +63,9 @@ pub(crate) async fn run(args: &DayArgs, console: &Console) -> anyhow::Result<Exi
 
     let author = projection::Author { run_id: note.run_id, attempt: note.attempt, window: args.window };
     projection::write(&lake, &contracts, author).await?;
+    let judged = scores::judged(&graph, &ends, &contracts, author);
+    let tables = report::tables(&graph, &ends, &judged);
+    let scores = scores::record(&lake, &contracts, author, judged).await.context("failed to write ops/quality_scores")?;
     let exit = report::worst(&ends);
     note.exit = Some(exit.name().to_owned());
     resume::leave(&lake, &note).await?;
@@ -72,9 +77,10 @@ pub(crate) async fn run(args: &DayArgs, console: &Console) -> anyhow::Result<Exi
         exit: exit.name(),
         exit_code: exit.code(),
         duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        tables: report::tables(&graph, &ends),
+        tables,
+        quality: Quality { layers: scores.layers.clone(), day: scores.day.clone() },
     };
-    print(console, args.output, &report, &ends)?;
+    print(console, args.output, &report, &ends, &scores)?;
     Ok(exit)
 }
 
@@ -116,7 +122,7 @@ fn jobs(args: &DayArgs) -> usize {
     args.jobs.map_or_else(|| processors.clamp(2, 4), usize::from)
 }
 
-fn print(console: &Console, output: Output, report: &Report, ends: &[End]) -> anyhow::Result<()> {
+fn print(console: &Console, output: Output, report: &Report, ends: &[End], scores: &DayScores) -> anyhow::Result<()> {
     match output {
         Output::Json => {
             let summaries = ends.iter().filter_map(|end| if let End::Ran(ran) = end { ran.summary.as_ref() } else { None });
@@ -127,6 +133,7 @@ fn print(console: &Console, output: Output, report: &Report, ends: &[End]) -> an
         }
         Output::Text => {
             report::lines(report).iter().for_each(|line| console.line(line));
+            console.line(&scores::line(scores));
             console.line(&format!(
                 "window {} ended with {} ({}) after {}",
                 report.window,

@@ -1,8 +1,7 @@
 //! The graph of a day, derived from the contracts: which program works on which table, and after what.
 //!
 //! Every table has two steps: the one that builds it and the gate, `dq-check`. A build waits for the gates of its inputs; a
-//! gate waits for its own table's build and for the builds of the tables that its relationships name, since it compares with
-//! them.
+//! gate waits for its own table's build and for the builds of the tables that its rules refer to or read.
 
 use anyhow::anyhow;
 use lake_core::{
@@ -36,6 +35,8 @@ pub(crate) struct Step {
     pub(crate) after: Vec<usize>,
     /// Number of steps on the longest way from here to an end: the longest way starts first.
     pub(crate) height: usize,
+    /// Whether no other step of the program may run meanwhile: they draw on one allowance of their source.
+    pub(crate) alone: bool,
 }
 
 impl Step {
@@ -69,8 +70,8 @@ impl Graph {
             };
             let draft = waiting.remove(at);
             let after = draft.after.iter().filter_map(|needed| position(&steps, needed)).collect();
-            let Draft { program, table, work, inputs, .. } = draft;
-            steps.push(Step { program, table, work, inputs, after, height: 1 });
+            let Draft { program, table, work, inputs, alone, .. } = draft;
+            steps.push(Step { program, table, work, inputs, after, height: 1, alone });
         }
         for at in (0..steps.len()).rev() {
             let height = steps[at].height + 1;
@@ -88,6 +89,7 @@ struct Draft {
     work: Work,
     inputs: Vec<String>,
     after: Vec<(Work, String)>,
+    alone: bool,
 }
 
 fn position(steps: &[Step], needed: &(Work, String)) -> Option<usize> {
@@ -98,15 +100,12 @@ fn drafts(contract: &Contract) -> [Draft; 2] {
     let table = contract.table.clone();
     let inputs: Vec<String> = contract.inputs().into_iter().map(str::to_owned).collect();
     let after = inputs.iter().map(|input| (Work::Check, input.clone())).collect();
-    let build = Draft { program: builder(contract), table: table.clone(), work: Work::Build, inputs, after };
+    let alone = contract.bronze().is_some_and(|bronze| bronze.source.rationed());
+    let build = Draft { program: builder(contract), table: table.clone(), work: Work::Build, inputs, after, alone };
     let mut judged = vec![table.clone()];
-    for referenced in referenced_tables(contract) {
-        if !judged.contains(&referenced) {
-            judged.push(referenced);
-        }
-    }
+    judged.extend(contract.referenced_tables().into_iter().filter(|other| **other != table).map(str::to_owned));
     let after = judged.iter().map(|table| (Work::Build, table.clone())).collect();
-    [build, Draft { program: "dq-check", table, work: Work::Check, inputs: judged, after }]
+    [build, Draft { program: "dq-check", table, work: Work::Check, inputs: judged, after, alone: false }]
 }
 
 /// Returns the program that builds a table.
@@ -115,16 +114,13 @@ fn builder(contract: &Contract) -> &'static str {
         Layer::Bronze(bronze) => match bronze.source {
             Source::Kafka(_) => "ingest-kafka",
             Source::Snowflake(_) => "ingest-snowflake",
+            Source::Redshift(_) => "ingest-redshift",
+            Source::Hubspot(_) => "ingest-hubspot",
             Source::Ecb(_) => "ingest-fx",
         },
         Layer::Silver(_) => "silverize",
         Layer::Gold(_) => "goldify",
     }
-}
-
-fn referenced_tables(contract: &Contract) -> Vec<String> {
-    let relationships = contract.document.schema.iter().flat_map(|schema| &schema.relationships);
-    relationships.filter_map(|relationship| relationship.to.split_once('.')).map(|(table, _)| table.to_owned()).collect()
 }
 
 #[cfg(test)]

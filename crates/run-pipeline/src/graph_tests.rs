@@ -56,7 +56,19 @@ fn each_source_has_its_program() {
     let program = |table: &str| graph.steps.iter().find(|step| step.work == Work::Build && step.table == table).unwrap().program;
     assert_eq!(program("bronze_kafka_orders"), "ingest-kafka");
     assert_eq!(program("bronze_snowflake_orders"), "ingest-snowflake");
+    assert_eq!(program("bronze_redshift_events"), "ingest-redshift");
     assert_eq!(program("bronze_fx_rates"), "ingest-fx");
     assert_eq!(program("silver_orders"), "silverize");
     assert_eq!(program("gold_fact_sales"), "goldify");
+}
+
+/// One account has one allowance of requests.
+#[test]
+fn tables_of_a_rationed_source_are_built_one_after_another() {
+    let contracts = contracts();
+    let graph = Graph::of(&contracts).unwrap();
+    for step in &graph.steps {
+        let rationed = contracts.get(&step.table).unwrap().bronze().is_some_and(|bronze| bronze.source.rationed());
+        assert_eq!(step.alone, rationed && step.work == Work::Build, "{}", step.name());
+    }
 }

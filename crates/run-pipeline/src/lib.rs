@@ -17,6 +17,7 @@ mod projection;
 mod report;
 mod resume;
 mod schedule;
+mod scores;
 
 pub use args::Args;
 

@@ -109,7 +109,7 @@ async fn unseen(sources: &[Table], known: &BTreeMap<String, i64>) -> anyhow::Res
     Ok((entries, txns))
 }
 
-fn own_summary(author: Author, table: &Table, rows: usize) -> Summary {
+pub(crate) fn own_summary(author: Author, table: &Table, rows: usize) -> Summary {
     let rows = u64::try_from(rows).unwrap_or(u64::MAX);
     Summary {
         attempt: author.attempt,

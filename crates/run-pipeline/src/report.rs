@@ -5,6 +5,7 @@ use crate::{
     schedule::End,
 };
 use lake_core::{Exit, Ledger, RunId, Window, summary::Outcome};
+use lake_quality::score::{Mean, TableScore};
 use serde::Serialize;
 
 /// What a day did; the last line of stdout with `--output json`.
@@ -26,6 +27,17 @@ pub(crate) struct Report {
     pub(crate) duration_ms: u64,
     /// One entry per table, in the graph's order.
     pub(crate) tables: Vec<TableReport>,
+    /// Mean scores of the day.
+    pub(crate) quality: Quality,
+}
+
+/// Mean scores of the day's tables.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Quality {
+    /// Of each layer.
+    pub(crate) layers: Vec<Mean>,
+    /// Of all tables.
+    pub(crate) day: Mean,
 }
 
 /// What a day did to one table.
@@ -53,7 +65,7 @@ pub(crate) fn worst(ends: &[End]) -> Exit {
 }
 
 /// Puts build and gate of each table together.
-pub(crate) fn tables(graph: &Graph, ends: &[End]) -> Vec<TableReport> {
+pub(crate) fn tables(graph: &Graph, ends: &[End], scores: &[TableScore]) -> Vec<TableReport> {
     let builds = graph.steps.iter().enumerate().filter(|(_, step)| step.work == Work::Build);
     builds
         .map(|(at, step)| {
@@ -65,7 +77,7 @@ pub(crate) fn tables(graph: &Graph, ends: &[End]) -> Vec<TableReport> {
                 outcome: outcome(build, gate),
                 ledger: summary.map(|summary| summary.ledger),
                 duration_ms: elapsed(build) + gate.map_or(0, elapsed),
-                score: gate.and_then(score),
+                score: scores.iter().find(|score| score.table == step.table).map(|score| score.score),
                 version: summary.and_then(|summary| summary.table_version),
             }
         })
@@ -74,11 +86,6 @@ pub(crate) fn tables(graph: &Graph, ends: &[End]) -> Vec<TableReport> {
 
 fn elapsed(end: &End) -> u64 {
     if let End::Ran(ran) = end { ran.elapsed_ms } else { 0 }
-}
-
-fn score(end: &End) -> Option<f64> {
-    let End::Ran(ran) = end else { return None };
-    ran.summary.as_ref()?.facts.get("score")?.as_f64()
 }
 
 fn outcome(build: &End, gate: Option<&End>) -> String {
@@ -162,6 +169,7 @@ mod tests {
             score,
             version: None,
         };
+        let day = Mean { name: "day".into(), score: Some(100.0), judged: 1, tables: 2 };
         let ledger = Ledger { read: 12_345, accepted: 12_340, duplicate: 5, ..Ledger::default() };
         let report = Report {
             schema_version: 1,
@@ -175,6 +183,7 @@ mod tests {
                 table("bronze_kafka_orders", Some(ledger), Some(100.0), "committed"),
                 table("silver_orders", None, None, "blocked by dq-check bronze_kafka_orders"),
             ],
+            quality: Quality { layers: Vec::new(), day },
         };
         let text = lines(&report).join("\n");
         assert_eq!(

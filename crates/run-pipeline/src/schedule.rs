@@ -114,10 +114,14 @@ fn block(graph: &Graph, ends: &mut [Option<End>], started: &[bool], runner: &imp
 }
 
 fn next(graph: &Graph, ends: &[Option<End>], started: &[bool]) -> Option<usize> {
+    let runs =
+        |program: &str| (0..graph.steps.len()).any(|at| started[at] && ends[at].is_none() && graph.steps[at].program == program);
     let ready = |at: &usize| {
+        let step = &graph.steps[*at];
         !started[*at]
             && ends[*at].is_none()
-            && graph.steps[*at].after.iter().all(|before| ends[*before].as_ref().is_some_and(End::good))
+            && step.after.iter().all(|before| ends[*before].as_ref().is_some_and(End::good))
+            && !(step.alone && runs(step.program))
     };
     (0..graph.steps.len()).filter(ready).max_by_key(|at| (graph.steps[*at].height, usize::MAX - at))
 }

@@ -4,7 +4,7 @@ use std::{cell::RefCell, collections::BTreeSet};
 fn step(program: &'static str, table: &str, inputs: &[&str], after: &[usize]) -> Step {
     let work = if program == "dq-check" { Work::Check } else { Work::Build };
     let inputs = inputs.iter().map(|input| (*input).to_owned()).collect();
-    Step { program, table: table.into(), work, inputs, after: after.to_vec(), height: 1 }
+    Step { program, table: table.into(), work, inputs, after: after.to_vec(), height: 1, alone: program == "ingest-hubspot" }
 }
 
 /// Two Bronze tables; each feeds one Silver table; Gold reads both.
@@ -25,6 +25,8 @@ fn graph() -> Graph {
 
 #[derive(Default)]
 struct Fake {
+    running: RefCell<Vec<String>>,
+    together: RefCell<BTreeSet<String>>,
     failing: BTreeMap<String, Exit>,
     asked: RefCell<Vec<String>>,
     given: RefCell<Vec<String>>,
@@ -35,6 +37,10 @@ impl Runner for Fake {
     async fn run(&self, _: usize, step: &Step, inputs: &BTreeMap<String, i64>) -> Ran {
         let inputs: Vec<_> = inputs.iter().map(|(table, version)| format!("{table}@{version}")).collect();
         self.given.borrow_mut().push(format!("{}: {}", step.name(), inputs.join(" ")));
+        self.running.borrow_mut().push(step.program.to_owned());
+        self.together.borrow_mut().insert(self.running.borrow().join(" "));
+        Later(false).await;
+        self.running.borrow_mut().retain(|program| program != step.program);
         let exit = self.failing.get(&step.name()).copied().unwrap_or(Exit::Ok);
         Ran { exit, summary: None, error: None, elapsed_ms: 1 }
     }
@@ -48,6 +54,21 @@ impl Runner for Fake {
         if let End::Blocked(cause) = end {
             self.blocked.borrow_mut().insert(format!("{} by {cause}", step.name()));
         }
+    }
+}
+
+/// Lets the others go on once.
+struct Later(bool);
+
+impl Future for Later {
+    type Output = ();
+
+    fn poll(mut self: std::pin::Pin<&mut Self>, context: &mut std::task::Context<'_>) -> std::task::Poll<()> {
+        if std::mem::replace(&mut self.0, true) {
+            return std::task::Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        std::task::Poll::Pending
     }
 }
 
@@ -95,4 +116,19 @@ fn every_step_ends_whatever_fails() {
         let ends = run_with(&fake, 3);
         assert!(ends.iter().all(|end| !matches!(end, End::Blocked(cause) if *cause != name)), "{name}");
     }
+}
+
+#[test]
+fn steps_that_share_an_allowance_run_one_after_another() {
+    let steps = ["contacts", "companies", "pairs"].map(|table| step("ingest-hubspot", table, &[], &[]));
+    let graph = Graph { steps: steps.into_iter().chain([step("ingest-fx", "rates", &[], &[])]).collect() };
+    let fake = Fake::default();
+    let ends = futures::executor::block_on(run(&graph, &fake, 4));
+    assert!(ends.iter().all(End::good));
+    let together = fake.together.borrow();
+    assert!(
+        together.iter().any(|programs| programs.contains("ingest-fx") && programs.contains("ingest-hubspot")),
+        "{together:?}"
+    );
+    assert!(!together.iter().any(|programs| programs.matches("ingest-hubspot").count() > 1), "{together:?}");
 }

@@ -34,6 +34,7 @@ fn what_is_new_is_merged_once() {
     let first = world.good("silver_orders", &[]);
     assert_eq!((first.ledger, first.outcome, first.inputs["bronze_events"]), (ledger(4, 3, 1, 0, 0, 0), Outcome::Committed, 1));
     assert_eq!(first.facts["ledger_by_input"]["bronze_events"]["accepted"], 3);
+    assert_eq!((&first.facts["consumed"]["bronze_events"], first.facts.get("rebuilt")), (&4.into(), None));
     world.events(&[&paid("d", "o2", 4), &paid("c", "o1", 3), &paid("e", "o1", 0), &event("f", "o3", "RETURNED", 1, LINES)]);
     let second = world.good("silver_orders", &[]);
     assert_eq!(second.ledger, ledger(4, 1, 0, 1, 1, 1));

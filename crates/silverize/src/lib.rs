@@ -12,6 +12,8 @@ mod decode;
 mod fault;
 #[cfg(test)]
 mod lake_tests;
+#[cfg(test)]
+mod lake_tests_keyed;
 mod leftover;
 mod plan;
 mod quarantine;
@@ -20,6 +22,8 @@ mod run;
 mod source;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod testing_keyed;
 #[cfg(test)]
 mod testing_lake;
 mod upsert;

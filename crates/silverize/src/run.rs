@@ -37,6 +37,8 @@ struct Books {
     held: Leftovers,
     /// By input: read, filtered and collapsed rows.
     ledgers: Vec<Ledger>,
+    /// By input: rows of the source that were read, each once, however many rows it became.
+    consumed: Vec<u64>,
     bar: Bar,
 }
 
@@ -104,6 +106,7 @@ impl<'e> Job<'e> {
             quarantined: Leftovers::new(Reason::Quarantined, contract, &edge.lake, context.clone()),
             held: Leftovers::new(Reason::Held, contract, &edge.lake, context),
             ledgers: vec![Ledger::default(); self.plans.len()],
+            consumed: vec![0; self.plans.len()],
             bar: edge.progress(&contract.table, Some(rows)),
         }
     }
@@ -130,6 +133,7 @@ impl<'e> Job<'e> {
             let mut decodings = self.read(input, false)?;
             while let Some(decoded) = decodings.next().await? {
                 books.ledgers[input.number] += decoded.ledger;
+                books.consumed[input.number] += decoded.rows;
                 books.bar.inc(decoded.rows);
                 books.quarantined.take(&decoded.leftovers).await?;
                 books.held.take(&decoded.leftovers).await?;
@@ -151,6 +155,8 @@ impl<'e> Job<'e> {
     async fn close(&self, table: &Table, books: Books, change: Change, of: (&[Input], Summary)) -> anyhow::Result<Plan> {
         let (inputs, summary) = of;
         let by_input = self.ledgers(&books, &change);
+        let names = || self.plans.iter().map(|plan| plan.table.clone());
+        let consumed: BTreeMap<String, u64> = names().zip(books.consumed.iter().copied()).collect();
         let mut ledger = Ledger::default();
         by_input.iter().for_each(|one| ledger += *one);
         // The commit checks this, too; leftovers must not be committed for a run that cannot be.
@@ -169,9 +175,16 @@ impl<'e> Job<'e> {
                 input.advanced.filter(|version| *version > stored).map(|version| (input.application().to_owned(), version)),
             );
         }
-        let named = self.plans.iter().map(|plan| plan.table.clone()).zip(by_input);
         let mut facts = BTreeMap::new();
-        facts.insert("ledger_by_input".to_owned(), serde_json::to_value(named.collect::<BTreeMap<_, _>>())?);
+        facts.insert("ledger_by_input".to_owned(), serde_json::to_value(names().zip(by_input).collect::<BTreeMap<_, _>>())?);
+        // What `dq-check` compares with the sources' own logs.
+        facts.insert("consumed".to_owned(), serde_json::to_value(consumed)?);
+        if change.resolved > 0 {
+            facts.insert("resolved_rows".to_owned(), change.resolved.into());
+        }
+        if rebuild {
+            facts.insert("rebuilt".to_owned(), true.into());
+        }
         let gone = if rebuild { table.rows() } else { 0 };
         Ok(Plan::Commit(Proposal {
             add: change.add,

@@ -1,8 +1,11 @@
 //! Contracts and Bronze rows for tests, small and in code.
 
-use crate::decode::{
-    field::{FieldPlan, Kinds, NullTokens},
-    rule::Rules,
+use crate::{
+    decode::{
+        field::{FieldPlan, Kinds, NullTokens},
+        rule::Rules,
+    },
+    testing_keyed,
 };
 use arrow::array::{
     ArrayRef, BinaryArray, Date32Array, Decimal128Array, Int32Array, Int64Array, RecordBatch, StringArray,
@@ -20,7 +23,7 @@ pub(crate) const WINDOW_FROM: i64 = 1_514_592_000_000_000;
 pub(crate) const INGEST_DATE: i32 = 17_530;
 
 /// A contract's text: columns as `name TYPE [key] [pii] [mask=method:of]`, one a line, and our part as YAML.
-fn contract_text(table: &str, columns: &str, part: &str) -> String {
+pub(crate) fn contract_text(table: &str, columns: &str, part: &str) -> String {
     let layer = table.split('_').next().unwrap();
     let mut text = format!(
         "apiVersion: v3.1.0\nkind: DataContract\nid: {table}\nname: t\nversion: 1.0.0\nstatus: active\ndescription: {{purpose: p}}\n\
@@ -66,7 +69,7 @@ fn logical(kind: &str) -> &'static str {
     }
 }
 
-const META: &str = "_source STRING\n_object STRING\n_ingest_date DATE\n_window_from TIMESTAMP\n_ingested_at TIMESTAMP\n_run_id STRING\n_key STRING\n\
+pub(crate) const META: &str = "_source STRING\n_object STRING\n_ingest_date DATE\n_window_from TIMESTAMP\n_ingested_at TIMESTAMP\n_run_id STRING\n_key STRING\n\
     _position STRING\n_contract STRING\n_violations STRING\n";
 
 /// Order events, as small as the rules allow.
@@ -262,10 +265,10 @@ fn fx_revisions_text() -> String {
 pub(crate) fn texts_of_contracts() -> Vec<String> {
     let bronze = [bronze_events_text(), bronze_orders_text(), bronze_customers_text(), bronze_fx_text()];
     let silver = [orders_text(), items_text(), movements_text(), history_text(), fx_rates_text(), fx_revisions_text()];
-    bronze.into_iter().chain(silver).collect()
+    bronze.into_iter().chain(silver).chain(testing_keyed::texts()).collect()
 }
 
-fn parsed(text: &str) -> Contract {
+pub(crate) fn parsed(text: &str) -> Contract {
     Contract::parse(Path::new("contract.odcs.yaml"), text, None).unwrap_or_else(|e| panic!("{e}\n{text}"))
 }
 

@@ -105,6 +105,7 @@ impl World {
             rule: "r".into(),
             severity: Severity::Error,
             dimension: "conformity".into(),
+            state: lake_quality::State::Judged,
             passed,
             measured: None,
             expected: String::new(),
@@ -171,7 +172,7 @@ pub(crate) fn code(exit: ExitCode) -> String {
     format!("{exit:?}")
 }
 
-fn summary(table: &str) -> Summary {
+pub(crate) fn summary(table: &str) -> Summary {
     Summary {
         outcome: Outcome::Committed,
         ..Summary::begun("00000000-0000-7000-8000-000000000001".parse().unwrap(), "test", table, "2017-12-30".parse().unwrap())

@@ -2,7 +2,8 @@
 //!
 //! `<time>|<place>|<identity>`: the time of the change (microseconds since 1970 UTC, as 16 hex digits that sort), the place at
 //! which the source has it, and the record's id where it has one. The highest wins. A record of a stream comes after a row of a
-//! table of the same instant: the stream says what happened, the table what somebody saw later.
+//! table of the same instant: the stream says what happened, the table what somebody saw later. What a table says is gone
+//! comes after what it says is there.
 //!
 //! The place may be followed by `~` and a memory: what else stood at that time (see `upsert::ties`).
 
@@ -15,6 +16,8 @@ pub(crate) enum Place<'a> {
     Stream(i64, &'a str),
     /// A table: start of the window that read the row.
     Table(i64),
+    /// A table that no longer has the row: start of the window that found it gone.
+    Deletion(i64),
 }
 
 /// Writes a version, replacing what stands in `out`.
@@ -38,6 +41,10 @@ pub(crate) fn write(out: &mut String, micros: i64, place: Place<'_>, identity: &
             out.push_str("|c");
             hex(out, window_from);
         }
+        Place::Deletion(window_from) => {
+            out.push_str("|d");
+            hex(out, window_from);
+        }
     }
     out.push('|');
     out.push_str(identity);
@@ -56,6 +63,11 @@ pub(crate) fn identity(version: &str) -> Option<&str> {
 /// Returns where the source has the row.
 pub(crate) fn place(version: &str) -> &str {
     second(version).0
+}
+
+/// Says whether the row is a tombstone.
+pub(crate) fn is_deletion(version: &str) -> bool {
+    place(version).starts_with('d')
 }
 
 /// Returns the memory of what else stood at that time; empty for most.
@@ -130,12 +142,14 @@ mod tests {
             version(-1, Place::Log(5, 99), "z"),
             version(0, Place::Table(5), ""),
             version(0, Place::Table(6), ""),
+            version(0, Place::Deletion(5), ""),
             version(0, Place::Log(0, 9), "z"),
             version(0, Place::Log(0, 10), "a"),
             version(0, Place::Log(1, 0), "a"),
             version(1, Place::Table(0), ""),
         ];
         assert!(sorted.is_sorted(), "{sorted:#?}");
+        assert_eq!(sorted.iter().filter(|version| is_deletion(version)).count(), 1);
     }
 
     proptest::proptest! {

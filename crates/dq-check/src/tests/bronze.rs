@@ -227,9 +227,9 @@ async fn a_scan_that_delivers_other_rows_than_the_log_counts_is_refused() {
     world.put(TABLE, &rates("2017-12-30", &[Some("USD"), Some("GBP")]), false).await;
     let table = world.table(TABLE).await;
     let mut files = table.files().to_vec();
-    assert!(crate::scan::each(&table, files.clone(), vec!["currency".into()], |_| Ok(())).await.is_ok());
+    assert!(crate::scan::each(&table, files.clone(), vec!["currency".into()], &bar(), |_| Ok(())).await.is_ok());
     files[0].rows += 1;
-    let error = crate::scan::each(&table, files, vec!["currency".into()], |_| Ok(())).await.unwrap_err();
+    let error = crate::scan::each(&table, files, vec!["currency".into()], &bar(), |_| Ok(())).await.unwrap_err();
     assert_eq!(error.downcast_ref(), Some(&Fault::Data));
     assert!(format!("{error:#}").contains("the scan delivered 2 rows where the log counts 3"), "{error:#}");
 }
@@ -241,7 +241,7 @@ fn only_a_source_that_enforces_no_keys_may_repeat_them() {
     let mut sources = std::collections::BTreeSet::new();
     for contract in contracts.in_dependency_order() {
         let Some(bronze) = contract.bronze() else { continue };
-        let enforced = !matches!(bronze.source, lake_core::contract::layer::Source::Snowflake(_));
+        let enforced = bronze.source.enforces_keys();
         sources.insert(enforced);
         let schema = TableSpec::of(contract).schema;
         let text = |kind: &arrow::datatypes::DataType| matches!(kind, arrow::datatypes::DataType::Utf8);

@@ -1,6 +1,10 @@
 //! Tests on a lake in a temporary directory.
 
 mod bronze;
+mod files;
+mod history;
+mod queries;
+mod reconcile;
 mod whole;
 
 use crate::{
@@ -13,7 +17,14 @@ use arrow::{
     compute::concat,
 };
 use chrono::{DateTime, Utc};
-use lake_core::{Contract, Policy, RunId, Summary, Window, contract::ContractSet};
+use lake_core::{
+    Contract, Policy, RunId, Summary, Window,
+    contract::{
+        ContractSet,
+        layer::CustomProperty,
+        odcs::{Classification, Quality},
+    },
+};
 use lake_quality::{Finding, Verdict, verdict};
 use lake_table::{Lake, Plan, Proposal, Table, TableSpec, columns::constant_date};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
@@ -79,6 +90,7 @@ impl World {
             window: "2017-12-30".parse().unwrap(),
             inputs: BTreeMap::new(),
             whole: false,
+            edit: Vec::new(),
             hash: None,
             run: 1,
         }
@@ -101,6 +113,7 @@ struct Ask<'a> {
     window: Window,
     inputs: BTreeMap<String, i64>,
     whole: bool,
+    edit: Vec<Box<dyn FnOnce(&mut Contract)>>,
     hash: Option<String>,
     run: u128,
 }
@@ -119,6 +132,28 @@ impl Ask<'_> {
     /// Judges all rows.
     fn whole(mut self) -> Self {
         self.whole = true;
+        self
+    }
+
+    /// As if the contract had one rule more.
+    fn with_rule(mut self, rule: Quality) -> Self {
+        self.edit.push(Box::new(move |contract| contract.document.schema[0].quality.push(rule)));
+        self
+    }
+
+    /// As if the contract had one property more.
+    fn with_property(mut self, property: CustomProperty) -> Self {
+        self.edit.push(Box::new(move |contract| contract.document.custom_properties.push(property)));
+        self
+    }
+
+    /// As if a column held personal data.
+    fn personal(mut self, column: &'static str) -> Self {
+        let mark = move |contract: &mut Contract| {
+            let found = contract.columns.iter_mut().find(|other| other.name == column).unwrap();
+            found.classification = Some(Classification::Pii);
+        };
+        self.edit.push(Box::new(mark));
         self
     }
 
@@ -144,6 +179,7 @@ impl Ask<'_> {
     async fn call(self, work: impl AsyncFnOnce(&Job<'_>) -> anyhow::Result<Judged>) -> anyhow::Result<Judged> {
         let mut contract = self.world.contract(&self.table).clone();
         contract.hash = self.hash.unwrap_or(contract.hash);
+        self.edit.into_iter().for_each(|edit| edit(&mut contract));
         let run_id = RunId(uuid::Uuid::from_u128(self.run));
         let template = Summary { run_id, window: self.window, ..self.world.summary(&self.table) };
         let now: DateTime<Utc> = "2026-11-24T10:00:00Z".parse().unwrap();
@@ -157,10 +193,15 @@ impl Ask<'_> {
             whole: self.whole,
             run_id,
             now: now + chrono::Duration::seconds(i64::try_from(self.run).unwrap()),
+            bar: &bar(),
             summary: &|| template.clone(),
         };
         work(&job).await
     }
+}
+
+fn bar() -> lake_edge::Bar {
+    lake_edge::Console::new(0).progress("", None)
 }
 
 fn texts(values: &[Option<&str>]) -> ArrayRef {

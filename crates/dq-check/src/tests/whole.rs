@@ -151,20 +151,24 @@ async fn findings_are_shown_to_people_and_to_programs() {
     let world = good().await;
     world.put("gold_things", &[("id", texts(&[Some("a")]))], false).await;
     let judged = world.ask("gold_things").judge().await.unwrap();
-    let lines = text::json_lines(&judged.verdict);
-    assert_eq!(lines.len(), 5);
+    let lines = text::of(&judged.verdict).json_lines();
+    assert_eq!(lines.len(), 8, "five rules, and three that are learning");
+    assert!(
+        lines[5].contains(r#""rule":"volume:rows""#) && lines[5].contains(r#""state":"learning","passed":null,"measured":3.0"#)
+    );
     let missing = lines.iter().find(|line| line.contains("size_missing")).unwrap();
     assert_eq!(
         missing,
-        r#"{"table":"gold_things","version":2,"rule":"size_missing","severity":"warning","dimension":"completeness","passed":false,"measured":1.0,"expected":"= 0 rows","message":"size: 1 of 3 rows are null"}"#
+        r#"{"table":"gold_things","version":2,"rule":"size_missing","severity":"warning","dimension":"completeness","state":"judged","passed":false,"measured":1.0,"expected":"= 0 rows","message":"size: 1 of 3 rows are null"}"#
     );
     assert!(lines.iter().all(|line| serde_json::from_str::<Summary>(line).is_err()), "a finding is no summary");
-    let table = text::table(&judged.verdict);
+    let table = text::of(&judged.verdict).table(&text::decision(&judged.verdict));
     assert!(
         table[0].starts_with("failed  warning  size_missing  ") || table[0].starts_with("FAILED  error    primary-key:id"),
         "{table:#?}"
     );
     assert!(table[0].contains("(expected = 0 rows)"), "{table:#?}");
+    assert_eq!(table[table.len() - 2], "learn   3 rules compare with earlier windows, and need 14 of them");
     let last = "gold_things version 2 failed: 3 of 5 rules hold for 3 rows, score 69.2";
     assert_eq!(table.last().map(String::as_str), Some(last));
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 /// The sources' secrets in which one is another.
 fn secrets_with(sources: &Variables, directory: &Path, name: &str, value: &str) -> Variables {
     let target = directory.join("secrets");
-    for secret in ["snowflake/password", "kafka/alice"] {
+    for secret in ["snowflake/password", "redshift/password", "kafka/alice"] {
         let path = target.join(secret);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::copy(Path::new(&sources["HOME_OF_SOURCES"]).join("secrets").join(secret), &path).unwrap();
@@ -51,6 +51,16 @@ fn a_refused_snowflake_login_is_a_configuration_error() {
     let ran = run(&["ingest-snowflake", "bronze_snowflake_orders", "--window", "2017-12-30"], &variables);
     assert!(!ran.stderr.contains("not-the-password"));
     pinned("snowflake-refused", &ran, directory.path());
+}
+
+#[test]
+fn a_wrong_redshift_password_is_a_configuration_error() {
+    let (sources, directory) = (sources(), tempfile::tempdir().unwrap());
+    let variables = secrets_with(&sources, directory.path(), "redshift/password", "not-the-password");
+    let ran = run(&["ingest-redshift", "bronze_redshift_events", "--window", "2017-12-30"], &variables);
+    assert!(!ran.stderr.contains("not-the-password"));
+    assert_eq!(ran.code, 2);
+    pinned("redshift-wrong-password", &ran, directory.path());
 }
 
 #[test]

@@ -42,7 +42,9 @@ fn a_step_that_stays_transient_is_tried_a_bounded_number_of_times() {
     let directory = tempfile::tempdir().unwrap();
     let programs = directory.path().join("programs");
     std::fs::create_dir(&programs).unwrap();
-    for name in ["ingest-fx", "ingest-kafka", "ingest-snowflake", "silverize", "goldify", "dq-check"] {
+    for name in
+        ["ingest-fx", "ingest-hubspot", "ingest-kafka", "ingest-redshift", "ingest-snowflake", "silverize", "goldify", "dq-check"]
+    {
         let path = programs.join(name);
         std::fs::write(
             &path,

@@ -26,6 +26,12 @@ fn help_of_the_pipelines_commands_is_pinned() {
 }
 
 #[test]
+fn help_of_judging_files_is_pinned() {
+    let ran = run(&["dq-check", "silver_orders", "--input", "orders.csv", "--help"], &Variables::new());
+    pinned("help-dq-check-files", &ran, Path::new("/nowhere"));
+}
+
+#[test]
 fn exit_codes_are_public() {
     pinned("exit-codes", &run(&["exit-codes"], &Variables::new()), Path::new("/nowhere"));
 }

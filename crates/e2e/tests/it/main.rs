@@ -9,5 +9,10 @@ mod contracts;
 mod credentials;
 mod data;
 mod down;
+mod files;
+mod fixtures;
 mod help;
+mod hubspot;
+mod redshift;
+
 mod support;

@@ -49,10 +49,15 @@ impl World {
     }
 
     pub(super) fn goldify(&self, table: &str, more: &[&str]) -> (ExitCode, Option<Summary>) {
+        self.goldify_in(MAIN[1], table, more)
+    }
+
+    /// Runs a window of its own.
+    pub(super) fn goldify_in(&self, window: &str, table: &str, more: &[&str]) -> (ExitCode, Option<Summary>) {
         let root = self.root.path();
         let target = root.join("summary.json");
         let _ = std::fs::remove_file(&target);
-        let mut argv: Vec<String> = ["goldify", table, MAIN[0], MAIN[1]].map(str::to_owned).to_vec();
+        let mut argv: Vec<String> = ["goldify", table, MAIN[0], window].map(str::to_owned).to_vec();
         argv.extend(["--lake".to_owned(), root.join("lake").display().to_string()]);
         argv.extend(["--contracts".to_owned(), self.contracts.display().to_string()]);
         argv.extend(["--secrets".to_owned(), format!("file:{}", root.join("secrets").display())]);
@@ -64,6 +69,12 @@ impl World {
 
     pub(super) fn done(&self, table: &str, more: &[&str]) -> Summary {
         let (exit, summary) = self.goldify(table, more);
+        assert_eq!(exit, ExitCode::SUCCESS);
+        summary.unwrap()
+    }
+
+    pub(super) fn done_in(&self, window: &str, table: &str) -> Summary {
+        let (exit, summary) = self.goldify_in(window, table, &[]);
         assert_eq!(exit, ExitCode::SUCCESS);
         summary.unwrap()
     }
@@ -153,6 +164,13 @@ impl World {
         self.put("silver_products_history", rows, &[])
     }
 
+    /// A CRM that knows nobody.
+    pub(super) fn empty_crm(&self) {
+        for table in ["silver_contacts_history", "silver_contact_companies", "silver_companies"] {
+            self.put(table, &[], &[]);
+        }
+    }
+
     /// One order with one line, and what it needs.
     pub(super) fn sales(&self, currency: &str) {
         self.put("silver_orders", &[&order("o1", "c1", currency)], &[]);
@@ -164,6 +182,7 @@ impl World {
             &["customer_id=c1 changed_at=2017-01-02T12:00:00Z country=US email=a@b.example"],
             &[],
         );
+        self.empty_crm();
         self.products(&["product_id=p1 changed_at=2017-01-02T12:00:00Z list_price=1.00 category=SOUP is_active=true"]);
         self.done("gold_dim_customers", &[]);
         self.done("gold_dim_products", &[]);

@@ -1,6 +1,6 @@
 //! A Bronze table: where its rows come from and, for JSON, what a record is.
 
-use super::{Field, RowCheck, layer::Span};
+use super::{Field, RowCheck, hubspot::HubspotSource, layer::Span};
 
 /// A Bronze table.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
@@ -23,6 +23,10 @@ pub enum Source {
     Kafka(KafkaSource),
     /// A Snowflake table.
     Snowflake(SnowflakeSource),
+    /// A Redshift table.
+    Redshift(RedshiftSource),
+    /// HubSpot objects of one type, or the associations between two types.
+    Hubspot(HubspotSource),
     /// The ECB's reference rates.
     Ecb(EcbSource),
 }
@@ -34,18 +38,44 @@ impl Source {
         match self {
             Self::Kafka(_) => "kafka",
             Self::Snowflake(_) => "snowflake",
+            Self::Redshift(_) => "redshift",
+            Self::Hubspot(_) => "hubspot",
             Self::Ecb(_) => "ecb",
         }
     }
 
-    /// Value of `_object`: topic, table or data set.
+    /// Value of `_object`: topic, table, type of object or data set.
     #[must_use]
     pub fn object(&self) -> &str {
         match self {
             Self::Kafka(kafka) => &kafka.topic,
             Self::Snowflake(snowflake) => &snowflake.table,
+            Self::Redshift(redshift) => &redshift.table,
+            Self::Hubspot(hubspot) => hubspot.object(),
             Self::Ecb(_) => "eurofxref",
         }
+    }
+
+    /// Key and cursor of a table that is read in windows; `None` for sources that are no tables.
+    #[must_use]
+    pub fn keyed(&self) -> Option<(&[String], &str)> {
+        match self {
+            Self::Snowflake(snowflake) => Some((snowflake.key.as_slice(), snowflake.cursor.as_str())),
+            Self::Redshift(redshift) => Some((redshift.key.as_slice(), redshift.cursor.as_str())),
+            Self::Kafka(_) | Self::Hubspot(_) | Self::Ecb(_) => None,
+        }
+    }
+
+    /// Whether the source itself keeps its keys unique; one that does not may send a row twice.
+    #[must_use]
+    pub const fn enforces_keys(&self) -> bool {
+        !matches!(self, Self::Snowflake(_) | Self::Redshift(_))
+    }
+
+    /// Whether all tables of the source draw on one allowance of requests, so that they are landed one after another.
+    #[must_use]
+    pub const fn rationed(&self) -> bool {
+        matches!(self, Self::Hubspot(_))
     }
 }
 
@@ -94,6 +124,22 @@ pub struct SnowflakeSource {
 
 const fn default_slice_rows() -> u64 {
     250_000
+}
+
+/// A Redshift table, or one of a server that speaks PostgreSQL's protocol.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct RedshiftSource {
+    /// Schema.
+    pub schema: String,
+    /// Table.
+    pub table: String,
+    /// Key columns.
+    pub key: Vec<String>,
+    /// Column with the time at which the row was loaded: rows come in its order, those of the past hours too.
+    pub cursor: String,
+    /// How far before the window rows are read again, for rows that became visible late.
+    pub lookback: Span,
 }
 
 /// The ECB's reference rates.

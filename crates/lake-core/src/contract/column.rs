@@ -31,6 +31,12 @@ impl Column {
         self.classification == Some(Classification::Pii)
     }
 
+    /// Whether the column holds what models see only where their contract says so.
+    #[must_use]
+    pub fn sensitive(&self) -> bool {
+        self.classification == Some(Classification::Sensitive)
+    }
+
     /// Whether statistics of the column may stand in logs and file footers: never for PII and payloads.
     #[must_use]
     pub fn statistics(&self) -> bool {
@@ -154,6 +160,10 @@ pub const KAFKA_META: [(&str, ColumnType); 6] = [
     ("_headers", ColumnType::String),
 ];
 
+/// Meta columns of a Bronze table that is fed by HubSpot: the state as received, what became of the object, and when.
+pub const HUBSPOT_META: [(&str, ColumnType); 3] =
+    [("_payload", ColumnType::Binary), ("_change", ColumnType::String), ("_observed_at", ColumnType::Timestamp)];
+
 /// Meta columns that every Silver and Gold table has.
 pub const RUN_META: [(&str, ColumnType); 2] = [("_run_id", ColumnType::String), ("_ingested_at", ColumnType::Timestamp)];
 
@@ -169,7 +179,11 @@ pub fn meta_columns(layer: &Layer) -> Vec<(String, ColumnType)> {
     let own = |list: &[(&str, ColumnType)]| list.iter().map(|(n, t)| ((*n).to_owned(), *t)).collect::<Vec<_>>();
     match layer {
         Layer::Bronze(bronze) => {
-            let mut columns = if matches!(bronze.source, layer::Source::Kafka(_)) { own(&KAFKA_META) } else { Vec::new() };
+            let mut columns = match bronze.source {
+                layer::Source::Kafka(_) => own(&KAFKA_META),
+                layer::Source::Hubspot(_) => own(&HUBSPOT_META),
+                layer::Source::Snowflake(_) | layer::Source::Redshift(_) | layer::Source::Ecb(_) => Vec::new(),
+            };
             columns.extend(own(&BRONZE_META));
             columns
         }

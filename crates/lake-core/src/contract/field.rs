@@ -3,6 +3,7 @@
 use super::ColumnType;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// One field of a record, a line or a columnar input.
 ///
@@ -18,7 +19,8 @@ use serde::Deserialize;
 pub struct Field {
     /// Name by which routes and checks refer to it.
     pub name: String,
-    /// JSON pointer (records, lines: relative to the line) or column (columnar inputs).
+    /// JSON pointer (records, lines: relative to the line) or column (columnar inputs); `COLUMN#/pointer` is a value inside the
+    /// JSON that a text or binary column holds. Read the latter two with [`Field::place`].
     pub from: String,
     /// Type of the decoded value.
     #[serde(rename = "type")]
@@ -43,6 +45,9 @@ pub struct Field {
     pub allowed: Vec<String>,
     /// The instants that are allowed; others are as those that cannot be read.
     pub within: Option<Instants>,
+    /// Of a JSON list: whether it has an object with all of these values, each compared as text. The type is BOOLEAN.
+    #[serde(default)]
+    pub contains: BTreeMap<String, String>,
     /// What a value that cannot be read, or is not allowed, does. `null` comes before `required`: a required field that
     /// became null breaks the row.
     #[serde(default)]
@@ -64,7 +69,17 @@ impl Field {
             spellings: Vec::new(),
             allowed: Vec::new(),
             within: None,
+            contains: BTreeMap::new(),
             on_invalid: OnInvalid::default(),
+        }
+    }
+
+    /// Column of a columnar input that the field reads, and the JSON pointer where it stands inside the column's values.
+    #[must_use]
+    pub fn place(&self) -> (&str, Option<&str>) {
+        match self.from.find("#/") {
+            Some(at) => (&self.from[..at], Some(&self.from[at + 1..])),
+            None => (&self.from, None),
         }
     }
 

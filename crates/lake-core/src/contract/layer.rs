@@ -4,8 +4,12 @@ use super::{ContractError, odcs::Document};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use std::{fmt, path::Path};
 
-pub use super::bronze::{Bronze, EcbSource, KafkaSource, Lines, Mode, OffsetGaps, Record, SnowflakeSource, Source};
-pub use super::silver::{Feed, Fx, Group, Rank, Route, Silver, SilverInput, SilverKind};
+pub use super::bronze::{
+    Bronze, EcbSource, KafkaSource, Lines, Mode, OffsetGaps, Record, RedshiftSource, SnowflakeSource, Source,
+};
+pub use super::history::{History, Trend};
+pub use super::hubspot::{HubspotAssociation, HubspotObject, HubspotSource};
+pub use super::silver::{Deletes, Feed, Fx, Group, Rank, Resolve, Route, Silver, SilverInput, SilverKind};
 
 /// Declares an enum that is read from `{property: <name>, value: <type>}`, strictly and with places in errors.
 macro_rules! properties {
@@ -49,7 +53,7 @@ fn entry<'de, A: MapAccess<'de>, T: Deserialize<'de>>(map: &mut A, expected: &'s
 }
 
 properties! {
-    /// Our keys of a contract: exactly one, that of its layer.
+    /// Our keys of a contract: exactly one of its layer, and what holds for every layer.
     CustomProperty {
         /// Where the rows come from.
         "bronze" => Bronze(Box<Bronze>),
@@ -57,6 +61,8 @@ properties! {
         "silver" => Silver(Box<Silver>),
         /// What a model reads.
         "gold" => Gold(Box<Gold>),
+        /// How the table is compared with its own past.
+        "history" => History(History),
     }
 }
 
@@ -75,6 +81,8 @@ properties! {
     QualityProperty {
         /// Fewer failing rows than this do not fail a rule in percent: few rows make no percentage. Absent: every row counts.
         "failingRowsMin" => FailingRowsMin(u32),
+        /// Tables besides its own that the rule's query reads.
+        "reads" => Reads(Vec<String>),
     }
 }
 
@@ -123,6 +131,12 @@ pub struct Gold {
     /// Tables whose rows the ledger accounts for; each must be an input.
     #[serde(default)]
     pub accounts_for: Vec<String>,
+    /// Sensitive columns that the model may read, as `table.column`; it does not see any other.
+    #[serde(default)]
+    pub sensitive: Vec<String>,
+    /// The column with the date as of which a row holds: a run replaces the rows of its own date and leaves all others as they
+    /// are. Absent: a run replaces all rows.
+    pub snapshot: Option<String>,
 }
 
 /// A masked twin.
@@ -177,13 +191,18 @@ pub(super) fn of(path: &Path, document: &Document) -> Result<Layer, ContractErro
     if document.id != schema.physical_name {
         return Err(invalid(format!("`id` is `{}` but the table is `{}`", document.id, schema.physical_name)));
     }
-    let [property] = document.custom_properties.as_slice() else {
+    let histories = document.custom_properties.iter().filter(|property| matches!(property, CustomProperty::History(_))).count();
+    if histories > 1 {
+        return Err(invalid("`customProperties` holds `history` twice".into()));
+    }
+    let mut layers = document.custom_properties.iter().filter_map(|property| match property.clone() {
+        CustomProperty::Bronze(bronze) => Some(Layer::Bronze(bronze)),
+        CustomProperty::Silver(silver) => Some(Layer::Silver(silver)),
+        CustomProperty::Gold(gold) => Some(Layer::Gold(gold)),
+        CustomProperty::History(_) => None,
+    });
+    let (Some(layer), None) = (layers.next(), layers.next()) else {
         return Err(invalid("`customProperties` must hold exactly one of `bronze`, `silver`, `gold`".into()));
-    };
-    let layer = match property.clone() {
-        CustomProperty::Bronze(bronze) => Layer::Bronze(bronze),
-        CustomProperty::Silver(silver) => Layer::Silver(silver),
-        CustomProperty::Gold(gold) => Layer::Gold(gold),
     };
     if document.id.split('_').next() != Some(layer.name()) {
         return Err(invalid(format!("table `{}` must be named `{}_...`", document.id, layer.name())));

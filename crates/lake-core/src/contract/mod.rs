@@ -2,21 +2,26 @@
 //!
 //! [`Contract::parse`] is strict: an unknown key is an error that names file, line and the nearest known key. The model is
 //! split by who uses it: [`odcs`] is the standard's part, [`layer`] our part per layer ([`bronze`], [`silver`]), [`field`] how a
-//! source value becomes a typed one, [`check`] what a row must keep. What a contract says is checked in `sound*` (alone)
-//! and `references` (together with the others).
+//! source value becomes a typed one, [`check`] what a row must keep, [`tolerance`] how much a rule lets pass. What a contract
+//! says is checked in `sound*` (alone) and `references` (together with the others).
 
 pub mod bronze;
 pub mod check;
 pub mod column;
 pub mod error;
 pub mod field;
+pub mod history;
+pub mod hubspot;
 pub mod layer;
 pub mod odcs;
+mod query;
 mod references;
 pub mod silver;
 mod sound;
+mod sound_keyed;
 mod sound_record;
 mod sound_silver;
+pub mod tolerance;
 
 pub use check::RowCheck;
 pub use column::{Column, ColumnType};
@@ -93,7 +98,9 @@ impl Contract {
     pub fn partition_columns(&self) -> Vec<&str> {
         match self.layer {
             Layer::Bronze(_) => vec!["_ingest_date", "_source"],
-            Layer::Silver(_) | Layer::Gold(_) => Vec::new(),
+            Layer::Silver(_) => Vec::new(),
+            // So that no file holds rows of two dates: a date is replaced without touching another's files.
+            Layer::Gold(ref gold) => gold.snapshot.as_deref().into_iter().collect(),
         }
     }
 

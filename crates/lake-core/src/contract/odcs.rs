@@ -138,7 +138,7 @@ pub struct Property {
 pub enum Classification {
     /// Personal data: e-mail, phone, SSN, card, name, address, birth date.
     Pii,
-    /// Salary, revenue, profit margin.
+    /// Salary, revenue, profit margin: a model reads it where its contract says so.
     Sensitive,
 }
 
@@ -190,12 +190,6 @@ pub struct Quality {
 }
 
 impl Quality {
-    /// Failing rows from which on the rule can fail, when it says so.
-    #[must_use]
-    pub fn failing_rows_min(&self) -> Option<u32> {
-        self.custom_properties.iter().map(|QualityProperty::FailingRowsMin(rows)| *rows).next_back()
-    }
-
     /// Number of operators; a sound rule has exactly one.
     #[must_use]
     pub fn operators(&self) -> usize {

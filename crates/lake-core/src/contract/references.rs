@@ -8,7 +8,9 @@ pub(super) fn validate(set: &ContractSet) -> Result<(), ContractError> {
     for contract in set.iter() {
         let mut problems = Problems::default();
         inputs(contract, set, &mut problems);
+        sensitive(contract, set, &mut problems);
         relationships(contract, set, &mut problems);
+        queries(contract, set, &mut problems);
         errors.extend(problems.into_result(contract).err());
     }
     if errors.is_empty() {
@@ -39,6 +41,23 @@ fn inputs(contract: &Contract, set: &ContractSet, problems: &mut Problems) {
     }
 }
 
+/// A model names the sensitive columns that it reads, and no others.
+fn sensitive(contract: &Contract, set: &ContractSet, problems: &mut Problems) {
+    let Some(gold) = contract.gold() else { return };
+    let inputs: Vec<&str> = gold.inputs.iter().map(String::as_str).collect();
+    problems.distinct("sensitive column", gold.sensitive.iter().map(String::as_str));
+    for name in &gold.sensitive {
+        let Some((table, column)) = name.split_once('.') else {
+            problems.add(format!("`sensitive` names `{name}`, which must be `table.column`"));
+            continue;
+        };
+        problems.known("`sensitive`", "input", table, &inputs);
+        let Some(source) = set.get(table).filter(|_| inputs.contains(&table)) else { continue };
+        let known: Vec<&str> = source.columns.iter().filter(|c| c.sensitive()).map(|c| c.name.as_str()).collect();
+        problems.known("`sensitive`", "sensitive column", column, &known);
+    }
+}
+
 fn relationships(contract: &Contract, set: &ContractSet, problems: &mut Problems) {
     for relationship in &contract.document.schema[0].relationships {
         let Some((table, column)) = relationship.to.split_once('.') else {
@@ -61,6 +80,15 @@ fn relationships(contract: &Contract, set: &ContractSet, problems: &mut Problems
                 "relationship from `{}` ({here}) to `{}` ({there}) compares different types",
                 relationship.from, relationship.to
             ));
+        }
+    }
+}
+
+/// Tables that the queries of rules read.
+fn queries(contract: &Contract, set: &ContractSet, problems: &mut Problems) {
+    for (_, rule) in contract.rules() {
+        for table in rule.reads().into_iter().filter(|table| set.get(table).is_none()) {
+            problems.add(format!("rule `{}` reads unknown table `{table}`{}", rule.id, nearest_table(table, set)));
         }
     }
 }

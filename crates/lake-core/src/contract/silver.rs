@@ -3,6 +3,9 @@
 use super::{ColumnType, Field, RowCheck, error::did_you_mean, layer::Span};
 use std::collections::BTreeMap;
 
+/// The column of a table with tombstones that says when a row was deleted; null in rows that live.
+pub const DELETED_AT: &str = "deleted_at";
+
 /// A Silver table.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -14,6 +17,14 @@ pub struct Silver {
     pub groups: Vec<Group>,
     /// A column in which the highest rank ever seen stays.
     pub rank: Option<Rank>,
+    /// Columns that a tombstone keeps from the row whose place it takes.
+    #[serde(default)]
+    pub keeps: Vec<String>,
+    /// A column with the instant since when the thing is there without a break: a row keeps the value of the row whose place it
+    /// takes unless that one is a tombstone, and a tombstone always does. Late rows, which take no place, move nothing.
+    pub since: Option<String>,
+    /// A column that rows without a value of their own take from the first row of their session.
+    pub resolve: Option<Resolve>,
     /// How rates are made (kind `fxRates`).
     pub fx: Option<Fx>,
     /// What it reads.
@@ -97,6 +108,23 @@ pub struct Rank {
     pub order: Vec<String>,
 }
 
+/// A column that is filled from another row: the own value where there is one, else that of the first row of the same session
+/// that has one, over all rows that the table holds now.
+///
+/// When a row comes, changes or goes, all rows of its sessions follow, in the same commit. No ledger counts those.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resolve {
+    /// The column; no route feeds it.
+    pub column: String,
+    /// The column with a row's own value.
+    pub from: String,
+    /// The column that rows of one session share; rows where it is null have none.
+    pub within: String,
+    /// Columns by which the first row is found, texts compared as bytes. The key is among them, so that there is one first row.
+    pub order: Vec<String>,
+}
+
 /// How exchange rates are made from observations of units per base currency.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -121,6 +149,8 @@ pub struct SilverInput {
     pub sequence: Option<String>,
     /// Field from which lateness is measured (columnar inputs; `$late` needs it).
     pub event_time: Option<String>,
+    /// Which rows say that the source has deleted the thing (columnar inputs).
+    pub deletes: Option<Deletes>,
     /// Texts that stand for null (columnar inputs).
     #[serde(default)]
     pub null_tokens: Vec<String>,
@@ -133,6 +163,28 @@ pub struct SilverInput {
     /// Which rows go into which columns; a row that no route takes is filtered.
     #[serde(default)]
     pub routes: Vec<Route>,
+}
+
+impl SilverInput {
+    /// Whether a tombstone brings a column: those of the key, those that the sequence feeds, and [`DELETED_AT`].
+    #[must_use]
+    pub fn tombstone_has(&self, silver: &Silver, key: &[&str], route: &Route, column: &str) -> bool {
+        let sequence = self.sequence.as_ref().is_some_and(|name| route.columns.get(column) == Some(name));
+        let since = silver.since.as_deref() == Some(column);
+        key.contains(&column) || column == DELETED_AT || (sequence && !since)
+    }
+}
+
+/// Which rows are tombstones: nothing is asked of them but key, sequence and the time of the deletion, which goes into
+/// [`DELETED_AT`]; every other column is null, unless the table `keeps` it. They stay in the table for ever, so that a late update cannot bring back what
+/// was deleted. At the instant of a deletion nothing else happens: a tombstone wins against a row of the same sequence.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deletes {
+    /// The field that tells.
+    pub field: String,
+    /// Its values in tombstones.
+    pub values: Vec<String>,
 }
 
 /// Which rows of an input go into which columns. A column that a route does not name is null in its rows.

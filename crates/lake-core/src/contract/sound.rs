@@ -5,6 +5,8 @@
 use super::{
     Column, ColumnType, Contract, ContractError, Layer,
     error::did_you_mean,
+    history,
+    layer::QualityProperty,
     odcs::{Metric, Property, Quality, QualityKind, Unit},
     sound_record, sound_silver,
 };
@@ -17,12 +19,16 @@ pub(super) fn validate(contract: &Contract) -> Result<(), ContractError> {
     rules(contract, &mut problems);
     twins(contract, &mut problems);
     elements(contract, &mut problems);
+    history::check(contract, &mut problems);
     match &contract.layer {
         Layer::Bronze(bronze) => sound_record::check(contract, bronze, &mut problems),
         Layer::Silver(silver) => sound_silver::table(contract, silver, &mut problems),
         Layer::Gold(gold) => {
             let inputs: Vec<&str> = gold.inputs.iter().map(String::as_str).collect();
             gold.accounts_for.iter().for_each(|name| problems.known("`accountsFor`", "input", name, &inputs));
+            if let Some(name) = &gold.snapshot {
+                snapshot(contract, name, &mut problems);
+            }
         }
     }
     problems.into_result(contract)
@@ -108,6 +114,10 @@ fn rules(contract: &Contract, problems: &mut Problems) {
             problems.add(format!("rule `{}` {problem}", rule.id));
         }
         let place = format!("rule `{}`", rule.id);
+        problems.distinct(&format!("table of {place}"), rule.reads());
+        if rule.reads().contains(&contract.table.as_str()) {
+            problems.add(format!("{place} reads its own table, which is `{{object}}` in its query"));
+        }
         rule.arguments.properties.iter().for_each(|name| problems.known(&place, "column", name, &names(contract)));
     }
 }
@@ -117,13 +127,24 @@ fn failing_rows_problem(rule: &Quality) -> Option<String> {
     let limits_a_share = rule.kind == QualityKind::Library
         && rule.unit == Unit::Percent
         && (rule.must_be_less_than.is_some() || rule.must_be_less_or_equal_to.is_some());
-    match rule.custom_properties.len() {
+    match rule.custom_properties.iter().filter(|property| matches!(property, QualityProperty::FailingRowsMin(_))).count() {
         0 => None,
         1 if limits_a_share => None,
         1 => Some(
             "has `failingRowsMin`, which needs a metric, `unit: percent` and `mustBeLessThan` or `mustBeLessOrEqualTo`".into(),
         ),
         _ => Some("has `failingRowsMin` twice".to_owned()),
+    }
+}
+
+/// What a query says of tables and columns must be there to be said.
+fn query_problem(rule: &Quality, at_a_column: bool) -> Option<String> {
+    let reads = rule.custom_properties.iter().filter(|property| matches!(property, QualityProperty::Reads(_))).count();
+    match (reads, rule.names_its_column()) {
+        (2.., _) => Some("has `reads` twice".to_owned()),
+        (1, _) if rule.query.is_none() => Some("has `reads`, which needs a query".to_owned()),
+        (_, Some(placeholder)) if !at_a_column => Some(format!("names `{placeholder}`, but it stands at no column")),
+        _ => None,
     }
 }
 
@@ -138,6 +159,7 @@ fn rule_problems(rule: &Quality, place: Option<(&Property, &Column)>) -> Vec<Str
         problems.push("must have a `query` if its type is sql, else a `metric`".to_owned());
     }
     problems.extend(failing_rows_problem(rule));
+    problems.extend(query_problem(rule, place.is_some()));
     let arguments = &rule.arguments;
     match (rule.metric, place) {
         (Some(Metric::RowCount), Some(_)) => problems.push("counts rows, so it stands at the table, not at a column".to_owned()),
@@ -199,6 +221,18 @@ fn twin(contract: &Contract, column: &Column, of: &str, problems: &mut Problems)
     }
     if column.kind != ColumnType::String || column.pii() {
         problems.add(format!("{place}: a twin is a STRING and no PII"));
+    }
+}
+
+/// A snapshot keeps rows of many dates, so the date is a part of the key, and something else is the rest of it.
+fn snapshot(contract: &Contract, name: &str, problems: &mut Problems) {
+    problems.known("`snapshot`", "column", name, &names(contract));
+    let Some(column) = contract.column(name) else { return };
+    if column.kind != ColumnType::Date {
+        problems.add(format!("`snapshot` needs a DATE, and `{name}` is {}", column.kind));
+    }
+    if column.key_position.is_none() || contract.key().len() < 2 {
+        problems.add(format!("`snapshot`: `{name}` must be in the key, beside what a row of one date is about"));
     }
 }
 

@@ -2,28 +2,67 @@
 
 use super::{
     ColumnType, Contract, Field, RowCheck,
-    layer::{Bronze, Lines, Record, Source},
+    layer::{Bronze, HubspotSource, Lines, Record, Source},
     sound::{Problems, names},
 };
 
 /// Checks the Bronze part of a contract.
 pub(super) fn check(contract: &Contract, bronze: &Bronze, problems: &mut Problems) {
-    if let Source::Snowflake(source) = &bronze.source {
-        if source.key.is_empty() {
-            problems.add("`key` of the source must name at least one column");
-        }
-        for name in source.key.iter().chain([&source.cursor]) {
-            problems.known("the source", "column", name, &names(contract));
-        }
-        if contract.column(&source.cursor).is_some_and(|cursor| cursor.kind != ColumnType::Timestamp) {
-            problems.add(format!("`cursor` must be a TIMESTAMP, and `{}` is not", source.cursor));
-        }
+    if let Some((key, cursor)) = bronze.source.keyed() {
+        check_table(contract, key, cursor, problems);
+    }
+    if matches!(&bronze.source, Source::Snowflake(source) if source.slice_rows == 0) {
+        problems.add("`sliceRows` must be above 0");
+    }
+    if let Source::Hubspot(source) = &bronze.source {
+        check_hubspot(contract, source, problems);
     }
     match (&bronze.source, &bronze.record) {
         (Source::Kafka(_), Some(record)) => check_record(record, problems),
         (Source::Kafka(_), None) => problems.add("a Kafka topic needs `record`: what its payloads are"),
         (_, Some(_)) => problems.add("`record` belongs to Kafka topics; this source has columns"),
         (_, None) => {}
+    }
+}
+
+fn check_table(contract: &Contract, key: &[String], cursor: &str, problems: &mut Problems) {
+    if key.is_empty() {
+        problems.add("`key` of the source must name at least one column");
+    }
+    problems.distinct("key column", key.iter().map(String::as_str));
+    for name in key.iter().map(String::as_str).chain([cursor]) {
+        problems.known("the source", "column", name, &names(contract));
+        if name.starts_with('_') && contract.column(name).is_some() {
+            problems.add(format!("the source names `{name}`, which is Sluice's own column"));
+        }
+    }
+    if contract.column(cursor).is_some_and(|cursor| cursor.kind != ColumnType::Timestamp) {
+        problems.add(format!("`cursor` must be a TIMESTAMP, and `{cursor}` is not"));
+    }
+}
+
+/// Types of objects stand in addresses, and the columns beside the meta columns are those that associations have.
+fn check_hubspot(contract: &Contract, source: &HubspotSource, problems: &mut Problems) {
+    let plain = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    let (types, columns) = match source {
+        HubspotSource::Object(object) => {
+            problems.distinct("property", object.properties.iter().map(String::as_str));
+            (vec![&object.object], &[][..])
+        }
+        HubspotSource::Association(pair) => (vec![&pair.from, &pair.to], &HubspotSource::PAIR_COLUMNS[..]),
+    };
+    for name in types.into_iter().filter(|name| !plain(name)) {
+        problems.add(format!("`{name}` is no type of HubSpot objects: letters, digits, `-` and `_`"));
+    }
+    for column in contract.columns.iter().filter(|column| !column.name.starts_with('_')) {
+        if !columns.contains(&column.name.as_str()) {
+            problems.add(format!("column `{}`: HubSpot does not give it, the whole object stands in `_payload`", column.name));
+        } else if column.kind != ColumnType::String {
+            problems.add(format!("column `{}` must be STRING, and is {}", column.name, column.kind));
+        }
+    }
+    for name in columns.iter().filter(|name| contract.column(name).is_none()) {
+        problems.add(format!("column `{name}` (STRING) of an association is not declared"));
     }
 }
 
@@ -82,6 +121,9 @@ pub(super) fn check_fields(place: &str, fields: &[&Field], kinds: &[String], pro
             && !(field.standards.is_empty() && field.spellings.is_empty() && field.allowed.is_empty())
         {
             problems.add(format!("{place} is {}, and `standards`, `spellings` and `allowed` are for text", field.kind));
+        }
+        if !field.contains.is_empty() && field.kind != ColumnType::Boolean {
+            problems.add(format!("{place} is {}, and `contains` is for BOOLEAN", field.kind));
         }
         let folded: Vec<String> = field.spellings.iter().map(|text| text.to_lowercase()).collect();
         problems.distinct(&format!("{place}: spelling"), folded.iter().map(String::as_str));

@@ -5,6 +5,7 @@ use super::{
     layer::{Group, Lines, Record, Route, Silver, SilverInput, SilverKind},
     silver::Feed,
     sound::{Problems, names},
+    sound_keyed,
     sound_record::{check_checks, check_fields, check_kinds, field_names},
 };
 
@@ -12,6 +13,7 @@ use super::{
 pub(super) fn table(contract: &Contract, silver: &Silver, problems: &mut Problems) {
     kind_columns(contract, silver, problems);
     groups(contract, silver, problems);
+    sound_keyed::table(contract, silver, problems);
     for (input, route) in routes(silver) {
         let place = place(input, route);
         for (name, text) in &route.columns {
@@ -33,7 +35,7 @@ pub(super) fn input(contract: &Contract, silver: &Silver, input: &SilverInput, s
     let record = if let Layer::Bronze(bronze) = &source.layer { bronze.record.as_ref() } else { None };
     match record {
         Some(record) => record_input(silver, input, record, problems),
-        None => columnar_input(silver, input, source, problems),
+        None => columnar_input(contract, silver, input, source, problems),
     }
     let kinds = record.map_or(&[][..], Record::kinds);
     for route in &input.routes {
@@ -54,7 +56,7 @@ pub(super) fn input(contract: &Contract, silver: &Silver, input: &SilverInput, s
 }
 
 /// How errors name a route.
-fn place(input: &SilverInput, route: &Route) -> String {
+pub(super) fn place(input: &SilverInput, route: &Route) -> String {
     match route.when.as_slice() {
         [] => format!("route of `{}`", input.table),
         kinds => format!("route {} of `{}`", kinds.join(", "), input.table),
@@ -65,10 +67,11 @@ fn routes(silver: &Silver) -> impl Iterator<Item = (&SilverInput, &Route)> {
     silver.inputs.iter().flat_map(|input| input.routes.iter().map(move |route| (input, route)))
 }
 
-/// Columns that no route feeds: Sluice's own, masked twins, and what the kind makes.
-fn made(column: &Column, silver: &Silver) -> bool {
+/// Columns that no route feeds: Sluice's own, masked twins, what is taken from other rows, and what the kind makes.
+pub(super) fn made(column: &Column, silver: &Silver) -> bool {
     column.name.starts_with('_')
         || column.mask.is_some()
+        || silver.resolve.as_ref().is_some_and(|resolve| resolve.column == column.name)
         || silver.kind.made_columns().iter().any(|(name, _)| *name == column.name)
 }
 
@@ -121,6 +124,12 @@ fn groups(contract: &Contract, silver: &Silver, problems: &mut Problems) {
             (false, _) => problems.add(format!("column `{name}` is in {count} groups")),
         }
     }
+}
+
+/// Columns in which a value stays although another row wins.
+pub(super) fn outlasts(silver: &Silver, column: &str) -> bool {
+    let kept = silver.keeps.iter().any(|name| name == column) || silver.since.as_deref() == Some(column);
+    kept || ranked(silver, column)
 }
 
 fn ranked(silver: &Silver, column: &str) -> bool {
@@ -197,7 +206,7 @@ fn field_fits(place: &str, column: &Column, silver: &Silver, route: &Route, fiel
 fn record_input(silver: &Silver, input: &SilverInput, record: &Record, problems: &mut Problems) {
     let table = &input.table;
     let own = !(input.fields.is_empty() && input.checks.is_empty() && input.null_tokens.is_empty());
-    if own || input.sequence.is_some() || input.event_time.is_some() {
+    if own || input.sequence.is_some() || input.event_time.is_some() || input.deletes.is_some() {
         problems
             .add(format!("input `{table}` is decoded as its own contract says: only `lateWindow` and `routes` may stand here"));
     }
@@ -212,14 +221,13 @@ fn record_input(silver: &Silver, input: &SilverInput, record: &Record, problems:
     }
 }
 
-fn columnar_input(silver: &Silver, input: &SilverInput, source: &Contract, problems: &mut Problems) {
+fn columnar_input(contract: &Contract, silver: &Silver, input: &SilverInput, source: &Contract, problems: &mut Problems) {
     let place = format!("input `{}`", input.table);
     let fields: Vec<&Field> = input.fields.iter().collect();
     check_fields(&place, &fields, &[], problems);
     check_checks(&place, &input.checks, &fields, &[], problems);
-    for field in &fields {
-        problems.known(&format!("field `{}`", field.name), "column", &field.from, &names(source));
-    }
+    fields.iter().for_each(|field| column_of(field, source, problems));
+    sound_keyed::deletes(contract, silver, input, problems);
     let rates = matches!(silver.kind, SilverKind::FxRates | SilverKind::FxRevisions);
     if input.sequence.is_none() && !rates {
         problems.add(format!("{place} needs a `sequence`: the field that tells which of two rows is newer"));
@@ -240,6 +248,27 @@ fn columnar_input(silver: &Silver, input: &SilverInput, source: &Contract, probl
     }
     if input.routes.len() != 1 {
         problems.add(format!("{place} must have exactly one route, not {}", input.routes.len()));
+    }
+}
+
+/// Where a field of a columnar input stands: in a column, or inside the JSON that one holds.
+fn column_of(field: &Field, source: &Contract, problems: &mut Problems) {
+    let place = format!("field `{}`", field.name);
+    let (column, pointer) = field.place();
+    let known = names(source);
+    match (source.column(column), pointer) {
+        (None, None) if column.split_once('#').is_some_and(|(start, _)| known.contains(&start)) => {
+            let rest = column.split_once('#').map_or("", |(_, rest)| rest);
+            problems.add(format!("{place}: `{rest}` is no JSON pointer: it must begin with `/`"));
+        }
+        (None, _) => problems.known(&place, "column", column, &known),
+        (Some(found), Some(_)) if !matches!(found.kind, ColumnType::String | ColumnType::Binary) => {
+            problems.add(format!("{place} points into column `{column}`, which is {}: JSON is STRING or BINARY", found.kind));
+        }
+        (Some(_), None) if !field.contains.is_empty() => {
+            problems.add(format!("{place}: `contains` looks into JSON, and `{column}` is a column"));
+        }
+        (Some(_), _) => {}
     }
 }
 

@@ -3,13 +3,19 @@
 use super::*;
 use crate::Policy;
 
+mod history;
+mod hubspot;
+mod rules;
 mod sound;
+mod sound_gold;
+mod sound_keyed;
 mod sound_record;
 
 const BRONZE: &str = include_str!("testdata/bronze.yaml");
 const COLUMNS: &str = include_str!("testdata/columns.yaml");
 const SILVER: &str = include_str!("testdata/silver.yaml");
 const GOLD: &str = include_str!("testdata/gold.yaml");
+const KEYED: &str = include_str!("testdata/keyed.yaml");
 
 /// Puts contracts together under made-up names of files; the first one is `contracts/0.yaml`.
 fn set(texts: &[String]) -> Result<ContractSet, String> {
@@ -96,18 +102,18 @@ fn an_unknown_key_is_an_error_with_its_place_and_what_was_meant() {
     assert_eq!(
         broken("lateWindow: 7d", "lateWindw: 7d"),
         "read contract contracts/0.yaml:49:11: unknown field `lateWindw`, expected one of table, lateWindow, sequence, eventTime, \
-         nullTokens, fields, checks, routes; did you mean `lateWindow`?"
+         deletes, nullTokens, fields, checks, routes; did you mean `lateWindow`?"
     );
     assert_eq!(
         broken("property: silver", "property: sliver"),
-        "read contract contracts/0.yaml:40:5: unknown field `sliver`, expected one of bronze, silver, gold; did you mean `silver`?"
+        "read contract contracts/0.yaml:40:5: unknown field `sliver`, expected one of bronze, silver, gold, history; did you mean `silver`?"
     );
     assert_eq!(
         broken(
             "metric: nullValues, mustBe: 0",
             "metric: nullValues, mustBe: 0, customProperties: [{property: failingRowMin, value: 1}]"
         ),
-        "read contract contracts/0.yaml:20:84: unknown field `failingRowMin`, expected one of failingRowsMin; did you mean \
+        "read contract contracts/0.yaml:20:84: unknown field `failingRowMin`, expected one of failingRowsMin, reads; did you mean \
          `failingRowsMin`?"
     );
     assert_eq!(

@@ -1,12 +1,13 @@
 //! Runs the rules of a contract over batches of rows.
 
+mod nulls;
 mod references;
 mod tally;
 
 use crate::{
     QualityError, Report,
     measure::fits,
-    rule::{self, Rule, Test},
+    rule::{self, Query, Rule, Test},
 };
 use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
@@ -14,10 +15,22 @@ use lake_core::{
     Contract,
     contract::{Column, ColumnType},
 };
+use nulls::Nulls;
 use polars::prelude::{DataFrame, DataType, Expr, IntoLazy as _, PolarsError, PolarsResult, col};
 use references::References;
 use std::collections::BTreeMap;
 use tally::Tally;
+
+/// What a rule may need that a caller may not have.
+#[derive(Debug, Clone, Copy)]
+pub enum Need<'a> {
+    /// A column of the table.
+    Column(&'a str),
+    /// Another table.
+    Table(&'a str),
+    /// The instant at which ages are measured.
+    Instant,
+}
 
 /// The rules of a contract and what they have counted so far.
 ///
@@ -33,6 +46,7 @@ pub struct Checks {
     columns: Vec<Column>,
     rules: Vec<(Rule, Tally)>,
     references: References,
+    nulls: Nulls,
     rows: u64,
     known_rows: u64,
     as_of: Option<DateTime<Utc>>,
@@ -45,7 +59,7 @@ impl Checks {
         let mut rules = rule::of_rows(contract);
         rules.extend(rule::of_references(contract));
         rules.extend(rule::of_ages(contract));
-        Self::new(contract, rules, Some(window_end))
+        Self { nulls: Nulls::of(contract), ..Self::new(contract, rules, Some(window_end)) }
     }
 
     /// The rules that need nothing but the table's own rows: what is audited before a commit.
@@ -57,7 +71,8 @@ impl Checks {
     fn new(contract: &Contract, rules: Vec<Rule>, as_of: Option<DateTime<Utc>>) -> Self {
         let rules = rules.into_iter().map(|rule| (rule, Tally::default())).collect();
         let (table, columns) = (contract.table.clone(), contract.columns.clone());
-        Self { table, columns, rules, references: References::default(), rows: 0, known_rows: 0, as_of }
+        let (references, nulls) = (References::default(), Nulls::default());
+        Self { table, columns, rules, references, nulls, rows: 0, known_rows: 0, as_of }
     }
 
     /// Counts rows that passed before and are not shown again: a table that brings nothing new is not empty for that.
@@ -68,7 +83,9 @@ impl Checks {
     /// Columns that [`Self::observe`] needs, in the contract's order; never none, so that rows can be counted.
     #[must_use]
     pub fn columns(&self) -> Vec<String> {
-        let mut needed = self.columns_of(|test| !matches!(test, Test::Newest { .. }));
+        let tested = self.columns_of(|test| !matches!(test, Test::Newest { .. }));
+        let counts = |name: &String| tested.contains(name) || self.nulls.counts(name);
+        let mut needed: Vec<String> = self.columns.iter().map(|c| c.name.clone()).filter(counts).collect();
         if needed.is_empty() {
             needed.extend(self.columns.first().map(|c| c.name.clone()));
         }
@@ -92,7 +109,7 @@ impl Checks {
     pub fn references(&self) -> Vec<(String, String)> {
         let mut found: Vec<(String, String)> = Vec::new();
         for (rule, _) in &self.rules {
-            if let Ok(Test::Orphans { table, to, .. }) = &rule.test {
+            if let Some(Test::Orphans { table, to, .. }) = rule.runs() {
                 let reference = (table.clone(), to.clone());
                 if !found.contains(&reference) {
                     found.push(reference);
@@ -126,10 +143,19 @@ impl Checks {
         }
     }
 
-    /// SQL of the rules that somebody else must run over the table, by rule id.
+    /// Says why the rules that need something are not judged: they neither hold nor fail.
+    pub fn leave_out(&mut self, need: Need<'_>, reason: &str) {
+        for (rule, _) in &mut self.rules {
+            if rule.test.as_ref().is_ok_and(|test| test.needs(need)) {
+                rule.left_out.get_or_insert_with(|| reason.to_owned());
+            }
+        }
+    }
+
+    /// What somebody else must ask by SQL.
     #[must_use]
-    pub fn queries(&self) -> Vec<(String, String)> {
-        let query = |rule: &Rule| if let Ok(Test::Query(sql)) = &rule.test { Some((rule.id.clone(), sql.clone())) } else { None };
+    pub fn queries(&self) -> Vec<Query> {
+        let query = |rule: &Rule| if let Some(Test::Query(query)) = rule.runs() { Some(query.clone()) } else { None };
         self.rules.iter().filter_map(|(rule, _)| query(rule)).collect()
     }
 
@@ -146,6 +172,7 @@ impl Checks {
     /// Runs the rules about rows over a batch.
     pub fn observe(&mut self, frame: &DataFrame) {
         self.rows += frame.height() as u64;
+        self.nulls.observe(frame);
         self.refuse_misfits(frame, |test| !matches!(test, Test::Newest { .. }));
         self.count(frame);
         for (rule, tally) in &mut self.rules {
@@ -190,6 +217,12 @@ impl Checks {
         let frame = to_polars(&self.table, batches)?;
         self.observe_ages(&frame);
         Ok(())
+    }
+
+    /// Share of nulls in percent, of each column that may be null; of no rows there is none.
+    #[must_use]
+    pub fn null_shares(&self) -> Vec<(String, f64)> {
+        self.nulls.shares(self.rows)
     }
 
     /// Returns what all batches together come to.

@@ -2,7 +2,7 @@
 
 use super::{reason, references::References, total};
 use crate::{
-    Finding,
+    Finding, State,
     rule::{Rule, Test},
 };
 use chrono::{DateTime, Duration, Utc};
@@ -72,6 +72,9 @@ impl Tally {
         references: &References,
         duplicates: &mut Duplicates,
     ) -> Finding {
+        if let Some(reason) = &rule.left_out {
+            return left_out(rule, reason);
+        }
         let measured = match &rule.test {
             Err(reason) => Err(reason.clone()),
             Ok(Test::Rows) => Ok(Measured::number(rows as f64, format!("the table has {rows} rows"))),
@@ -98,6 +101,7 @@ impl Tally {
             rule: rule.id.clone(),
             severity: rule.severity,
             dimension: rule.dimension.clone(),
+            state: State::Judged,
             passed,
             measured,
             expected: rule.expected(),
@@ -144,6 +148,19 @@ pub(super) fn keyed(frame: &DataFrame, columns: &[&str], kept: &[&str]) -> Polar
         keys.push(col(COMPANION));
     }
     Ok((lazy, keys))
+}
+
+fn left_out(rule: &Rule, reason: &str) -> Finding {
+    Finding {
+        rule: rule.id.clone(),
+        severity: rule.severity,
+        dimension: rule.dimension.clone(),
+        state: State::NotJudged,
+        passed: false,
+        measured: None,
+        expected: rule.expected(),
+        message: format!("not judged: {reason}"),
+    }
 }
 
 /// What a rule measured, in its unit.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::State;
 use lake_core::contract::odcs::Severity;
 
 const HASH: &str = "c0ffee";
@@ -22,6 +23,7 @@ fn report(passed: bool) -> Report {
         rule: rule.into(),
         severity: Severity::Error,
         dimension: "completeness".into(),
+        state: State::Judged,
         passed,
         measured,
         expected: "= 0 rows".into(),
@@ -144,7 +146,7 @@ fn a_failure_by_rows_stands_until_a_pass_of_its_contract_settles_it() {
     let mended = [known.to_vec(), vec![under("edited", verdict(6, day, true))]].concat();
     assert_eq!(versions(&mended, "edited", 9), Vec::<i64>::new());
     // What failed for its age, for other tables or for earlier rows says nothing of its own rows.
-    for rule in ["latency:c", "reference:c:t.c", "failed-slice:2"] {
+    for rule in ["latency:c", "reference:c:t.c", "volume:rows", "nulls:c", "failed-slice:2"] {
         let mut other = verdict(4, day, false);
         other.report.findings[1].rule = rule.into();
         assert_eq!(versions(&[other.clone()], HASH, 9), Vec::<i64>::new(), "{rule}");

@@ -6,6 +6,7 @@ mod personal;
 mod processes;
 mod reading;
 mod refusals;
+mod staging;
 mod unreliable;
 mod writing;
 

@@ -34,7 +34,9 @@ pub(crate) enum Value<'a> {
     Instant(i64),
     /// Bytes.
     Bytes(&'a [u8]),
-    /// An object or a list: no value of any type.
+    /// A JSON list: a value only of a field that says what it may contain.
+    List(&'a str),
+    /// An object: no value of any type.
     Other,
 }
 
@@ -55,6 +57,7 @@ impl<'a> Value<'a> {
             Some(b'n') => Self::Null,
             Some(b't') => Self::Boolean(true),
             Some(b'f') => Self::Boolean(false),
+            Some(b'[') => Self::List(raw),
             _ => Self::Other,
         }
     }
@@ -165,6 +168,8 @@ pub(crate) struct FieldPlan {
     allowed: Option<HashSet<String>>,
     /// In microseconds since 1970 UTC, half-open.
     within: Option<Range<i64>>,
+    /// Members of the object that a list is searched for; none for other fields.
+    contains: Vec<(String, String)>,
     null_when_invalid: bool,
     missing: Rule,
     invalid: Rule,
@@ -185,10 +190,16 @@ impl FieldPlan {
             spellings: field.spellings.iter().map(|text| (text.to_lowercase(), text.clone())).collect(),
             allowed: (!field.allowed.is_empty()).then(|| field.allowed.iter().cloned().collect()),
             within: field.within.as_ref().map(|within| within.from.timestamp_micros()..within.before.timestamp_micros()),
+            contains: field.contains.iter().map(|(name, text)| (name.clone(), text.clone())).collect(),
             null_when_invalid: field.on_invalid == OnInvalid::Null,
             missing: rules.add(field.missing_rule()),
             invalid: rules.add(field.invalid_rule()),
         }
+    }
+
+    /// What a null breaks where one is not allowed.
+    pub(crate) const fn missing(&self) -> Rule {
+        self.missing
     }
 
     /// Says whether a null always breaks the row.
@@ -237,6 +248,9 @@ impl FieldPlan {
             Value::Null => return Ok(Cell::Null),
             other => other,
         };
+        if !self.contains.is_empty() {
+            return self.search(&value);
+        }
         match self.kind {
             ColumnType::String => self.text(value),
             kind => match typed(kind, value)? {
@@ -244,6 +258,22 @@ impl FieldPlan {
                 cell => self.allowed_cell(cell),
             },
         }
+    }
+
+    /// Says whether a list holds the object that is searched for.
+    fn search(&self, value: &Value<'_>) -> Result<Cell<'static>, Invalid> {
+        let Value::List(raw) = value else { return Err(Invalid) };
+        let items: Vec<serde_json::Value> = serde_json::from_str(raw).map_err(|_| Invalid)?;
+        let same = |value: &serde_json::Value, text: &str| match value {
+            serde_json::Value::String(own) => own == text,
+            serde_json::Value::Number(own) => own.to_string() == text,
+            serde_json::Value::Bool(own) => own.to_string() == text,
+            _ => false,
+        };
+        let matches = |item: &serde_json::Value| {
+            self.contains.iter().all(|(name, text)| item.get(name).is_some_and(|value| same(value, text)))
+        };
+        Ok(Cell::Boolean(items.iter().any(matches)))
     }
 
     fn text<'a>(&self, value: Value<'a>) -> Result<Cell<'a>, Invalid> {

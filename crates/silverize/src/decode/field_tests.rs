@@ -94,6 +94,26 @@ fn instants_outside_their_interval_are_invalid() {
 }
 
 #[test]
+fn a_list_is_searched_for_an_object() {
+    let primary = field("BOOLEAN", |f| {
+        f.contains = [("category".to_owned(), "HUBSPOT_DEFINED".to_owned()), ("typeId".to_owned(), "1".to_owned())].into();
+    });
+    for (raw, found) in [
+        (r#"[{"category":"HUBSPOT_DEFINED","typeId":279,"label":null},{"category":"HUBSPOT_DEFINED","typeId":1}]"#, true),
+        (r#"[{"typeId":"1","category":"HUBSPOT_DEFINED"}]"#, true),
+        (r#"[{"category":"USER_DEFINED","typeId":1},{"category":"HUBSPOT_DEFINED","typeId":11}]"#, false),
+        (r#"[{"category":"HUBSPOT_DEFINED"},1,null,[{"category":"HUBSPOT_DEFINED","typeId":1}]]"#, false),
+        ("[]", false),
+    ] {
+        assert_eq!(json(&primary, raw), Ok(Cell::Boolean(found)), "{raw}");
+    }
+    for raw in ["{}", "true", "1", "\"x\""] {
+        assert_eq!(json(&primary, raw), Err(Invalid), "{raw}");
+    }
+    assert_eq!((json(&primary, "null"), primary.read(Value::Null)), (Ok(Cell::Null), Ok(Cell::Null)));
+}
+
+#[test]
 fn rules_depend_on_the_kind_of_record() {
     let (placed, paid) = (1, 2);
     let judge = |plan: &FieldPlan, raw: &'static str, kind| {

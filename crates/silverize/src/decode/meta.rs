@@ -79,6 +79,11 @@ impl<'a> Meta<'a> {
         Place::Table(self.window_from.value(row))
     }
 
+    /// Where a table no longer has the row.
+    pub(crate) fn deletion_place(&self, row: usize) -> Place<'a> {
+        Place::Deletion(self.window_from.value(row))
+    }
+
     /// Ingest date in days since 1970.
     pub(crate) fn ingest_date(&self, row: usize) -> i32 {
         self.ingest_date.value(row)

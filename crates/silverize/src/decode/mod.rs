@@ -10,6 +10,7 @@ mod check;
 pub(crate) mod column;
 mod country;
 pub(crate) mod field;
+mod inside;
 mod meta;
 mod number;
 mod pointer;
@@ -22,6 +23,9 @@ pub(crate) mod rule;
 mod sink;
 mod standard;
 pub(crate) mod time;
+mod tombstone;
+#[cfg(test)]
+mod tombstone_tests;
 
 use crate::{
     fault,

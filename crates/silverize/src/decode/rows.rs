@@ -4,9 +4,11 @@ use super::{
     Decoded, cast,
     check::{CheckPlan, Exact},
     field::{FieldPlan, Kinds, NullTokens},
+    inside::{Inside, Judge},
     meta::{self, Meta},
     record_plan::InputOf,
-    rule::{Rule, Rules, broken},
+    rule::{Rules, broken},
+    tombstone::{Breaks, Gone, Tombstones},
 };
 use crate::{
     decode::column::repeated,
@@ -24,18 +26,22 @@ use arrow::{
 };
 use lake_core::{
     Contract,
-    contract::{ColumnType, layer::SilverKind},
+    contract::{ColumnType, Field, check::PAYLOAD_UNDECODABLE, layer::SilverKind},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 /// A columnar input, ready to be read.
 #[derive(Debug, Clone)]
 pub(crate) struct RowsPlan {
     input: usize,
-    /// All columns of the source, for the payload of what is left over.
+    /// All columns of the source that hold content, for the payload of what is left over.
     columns: Vec<String>,
-    /// Fields, each with its column.
-    fields: Vec<(FieldPlan, String)>,
+    fields: Vec<FieldPlan>,
+    /// By field: where it stands.
+    places: Vec<Place>,
+    /// Columns that hold JSON.
+    insides: Vec<Inside>,
+    tombstones: Option<Tombstones>,
     sequence: Option<usize>,
     happened: Option<usize>,
     checks: Vec<CheckPlan>,
@@ -43,6 +49,15 @@ pub(crate) struct RowsPlan {
     number: usize,
     late_window: Option<i64>,
     rules: Rules,
+}
+
+/// Where a field stands.
+#[derive(Debug, Clone)]
+enum Place {
+    /// In a column.
+    Column(String),
+    /// Inside one, by number.
+    Inside(usize),
 }
 
 impl RowsPlan {
@@ -53,8 +68,8 @@ impl RowsPlan {
         let nulls = NullTokens::new(&of.input.null_tokens);
         let plans: Vec<FieldPlan> =
             of.input.fields.iter().map(|field| FieldPlan::new(field, &kinds, &nulls, &mut rules)).collect();
-        if let Some(field) = of.input.fields.iter().find(|field| source.column(&field.from).is_none()) {
-            return Err(refused(format!("field `{}` reads unknown column `{}`", field.name, field.from)));
+        if let Some(field) = of.input.fields.iter().find(|field| source.column(field.place().0).is_none()) {
+            return Err(refused(format!("field `{}` reads unknown column `{}`", field.name, field.place().0)));
         }
         let [route] = of.input.routes.as_slice() else {
             return Err(refused("rows with columns need exactly one route".to_owned()));
@@ -76,16 +91,23 @@ impl RowsPlan {
         };
         let checks = of.input.checks.iter().map(|check| CheckPlan::new(check, &plans, &kinds, &mut rules));
         let checks = checks.collect::<Result<_, _>>().map_err(refused)?;
+        let route = RoutePlan::new(of.contract, of.number, route, Fields { record: &plans, lines: &[] })?;
+        let tombstones = Tombstones::new(of, &plans, &route).map_err(refused)?;
+        let teller = tombstones.as_ref().map(|tombstones| tombstones.teller);
+        let (places, insides) = places(&of.input.fields, teller, &mut rules).map_err(refused)?;
         Ok(Self {
             input: of.number,
-            columns: source.columns.iter().map(|c| c.name.clone()).filter(|name| !name.starts_with('_')).collect(),
+            columns: content(source, &of.input.fields),
+            places,
+            insides,
+            tombstones,
             sequence: timestamp(&of.input.sequence)?,
             happened: timestamp(&of.input.event_time)?,
             checks,
-            route: RoutePlan::new(of.contract, of.number, route, Fields { record: &plans, lines: &[] })?,
+            route,
             number: of.first_route,
             late_window: of.input.late_window.and_then(|span| span.0.num_microseconds()),
-            fields: plans.into_iter().zip(of.input.fields.iter().map(|field| field.from.clone())).collect(),
+            fields: plans,
             rules,
         })
     }
@@ -97,26 +119,25 @@ impl RowsPlan {
 
     /// Columns that are read.
     pub(crate) fn columns(&self) -> Vec<String> {
-        self.columns.iter().cloned().chain(meta::META.map(str::to_owned)).collect()
+        let meta = meta::META.iter().filter(|name| !self.columns.iter().any(|column| column == *name));
+        self.columns.iter().cloned().chain(meta.map(|name| (*name).to_owned())).collect()
     }
 
     /// Decodes a batch of Bronze rows.
     pub(crate) fn decode(&self, batch: &RecordBatch, delta_version: i64) -> anyhow::Result<Decoded> {
         let meta = Meta::of(batch)?;
         let rows = batch.num_rows();
-        let mut breaks: BTreeMap<usize, Vec<Rule>> = BTreeMap::new();
-        let mut fields = Vec::with_capacity(self.fields.len());
-        for (field, column) in &self.fields {
-            let source = batch.column_by_name(column).with_context(|| format!("column `{column}` is missing"))?;
-            let typed = cast::column(field, source, |row, rule| broken(breaks.entry(row).or_default(), rule));
-            fields.push(typed.with_context(|| format!("failed to read column `{column}`"))?);
-        }
-        self.check(&fields, rows, &mut breaks);
+        let mut breaks = Breaks::new();
+        let (fields, gone) = self.read(batch, &mut breaks)?;
+        self.check(&fields, &gone, &mut breaks);
         let mut decoded = Decoded { rows: rows as u64, ..Decoded::default() };
         decoded.ledger.read += rows as u64;
         let mut kept = vec![true; rows];
-        let instants = self.happened.or(self.sequence).map(|at| fields[at].as_primitive::<TimestampMicrosecondType>());
+        let instants = |at: Option<usize>| at.map(|at| fields[at].as_primitive::<TimestampMicrosecondType>());
+        let (sequence, happened) = (instants(self.sequence), instants(self.happened));
         for (row, keep) in kept.iter_mut().enumerate() {
+            // When something was deleted only its sequence tells.
+            let instants = if gone.is(row) { sequence } else { happened.or(sequence) };
             let behind = |window| instants.is_some_and(|at| at.is_valid(row) && meta.behind(row, at.value(row), window));
             let (reason, rules) = match (meta.violations(row), breaks.get(&row)) {
                 (Some(rules), _) => (Reason::Quarantined, rules.to_owned()),
@@ -127,14 +148,50 @@ impl RowsPlan {
             *keep = false;
             decoded.leftovers.push(self.leftover(batch, &meta, row, (reason, rules), delta_version)?);
         }
-        decoded.routed.extend(self.routed(&meta, &fields, kept)?);
+        decoded.routed.extend(self.routed(&meta, &fields, kept, &gone)?);
         Ok(decoded)
     }
 
-    fn check(&self, fields: &[ArrayRef], rows: usize, breaks: &mut BTreeMap<usize, Vec<Rule>>) {
+    /// Reads all fields. What tells tombstones comes first: of those not everything is judged.
+    fn read(&self, batch: &RecordBatch, breaks: &mut Breaks) -> anyhow::Result<(Vec<ArrayRef>, Gone)> {
+        let tombstones = self.tombstones.as_ref();
+        let gone = tombstones.map_or_else(Gone::default, |_| Gone::none_of(batch.num_rows()));
+        let mut judge = Judge { fields: &self.fields, tombstones, gone, breaks };
+        let mut columns: Vec<Option<ArrayRef>> = vec![None; self.fields.len()];
+        let source = |column: &String| batch.column_by_name(column).with_context(|| format!("column `{column}` is missing"));
+        for at in tombstones.map(|tombstones| tombstones.teller).into_iter().chain(0..self.fields.len()) {
+            if columns[at].is_some() {
+                continue;
+            }
+            match &self.places[at] {
+                Place::Column(column) => {
+                    let typed = read_column(&mut judge, at, source(column)?);
+                    let typed = typed.with_context(|| format!("failed to read column `{column}`"))?;
+                    if let Some(tombstones) = tombstones.filter(|tombstones| tombstones.teller == at) {
+                        judge.gone = tombstones.find(&typed)?;
+                    }
+                    columns[at] = Some(typed);
+                }
+                Place::Inside(number) => {
+                    let inside = &self.insides[*number];
+                    let read = inside.read(source(&inside.column)?, &mut judge)?;
+                    read.into_iter().for_each(|(field, typed)| columns[field] = Some(typed));
+                }
+            }
+        }
+        let columns: Vec<ArrayRef> = columns.into_iter().collect::<Option<_>>().context("a field was not read")?;
+        let Judge { gone, breaks, .. } = judge;
+        if let Some(tombstones) = tombstones {
+            tombstones.check(&self.fields, &columns, &gone, breaks);
+        }
+        Ok((columns, gone))
+    }
+
+    fn check(&self, fields: &[ArrayRef], gone: &Gone, breaks: &mut Breaks) {
         let numbers: Vec<Numbers<'_>> = fields.iter().map(Numbers::of).collect();
+        let rows = fields.first().map_or(0, |field| field.len());
         for check in &self.checks {
-            for row in 0..rows {
+            for row in (0..rows).filter(|row| !gone.is(*row)) {
                 if !check.holds(0, |at| numbers[at].exact(row)) {
                     broken(breaks.entry(row).or_default(), check.rule);
                 }
@@ -143,7 +200,7 @@ impl RowsPlan {
     }
 
     /// Puts the rows that stay into the route's columns.
-    fn routed(&self, meta: &Meta<'_>, fields: &[ArrayRef], kept: Vec<bool>) -> anyhow::Result<Option<Routed>> {
+    fn routed(&self, meta: &Meta<'_>, fields: &[ArrayRef], kept: Vec<bool>, gone: &Gone) -> anyhow::Result<Option<Routed>> {
         let rows: Vec<usize> = kept.iter().enumerate().filter_map(|(row, keep)| keep.then_some(row)).collect();
         if rows.is_empty() {
             return Ok(None);
@@ -165,10 +222,16 @@ impl RowsPlan {
                 Source::Line(_) => anyhow::bail!("a row with columns has no lines"),
             });
         }
+        if let Some(tombstones) = &self.tombstones {
+            let gone: BooleanArray = rows.iter().map(|row| Some(gone.is(*row))).collect();
+            let cleared = columns.into_iter().enumerate().map(|(at, column)| tombstones.clear(at, column, &gone));
+            columns = cleared.collect::<anyhow::Result<_>>()?;
+        }
         let (mut text, mut versions) = (String::new(), StringBuilder::with_capacity(rows.len(), rows.len() * 36));
         for row in rows {
             let at = sequence.filter(|at| at.is_valid(row)).map_or(0, |at| at.value(row));
-            version::write(&mut text, at, meta.table_place(row), "");
+            let place = if gone.is(row) { meta.deletion_place(row) } else { meta.table_place(row) };
+            version::write(&mut text, at, place, "");
             versions.append_value(&text);
         }
         let batch = self.route.batch(columns, Arc::new(versions.finish()), None)?;
@@ -184,13 +247,9 @@ impl RowsPlan {
         version: i64,
     ) -> anyhow::Result<Leftover> {
         let mut object = serde_json::Map::new();
-        let options = FormatOptions::default();
         for name in &self.columns {
             let column = batch.column_by_name(name).with_context(|| format!("column `{name}` is missing"))?;
-            let text = || -> anyhow::Result<serde_json::Value> {
-                Ok(ArrayFormatter::try_new(column, &options)?.value(row).try_to_string()?.into())
-            };
-            object.insert(name.clone(), if column.is_null(row) { serde_json::Value::Null } else { text()? });
+            object.insert(name.clone(), if column.is_null(row) { serde_json::Value::Null } else { text(column, row)?.into() });
         }
         Ok(Leftover {
             reason: why.0,
@@ -203,6 +262,54 @@ impl RowsPlan {
             ingest_date: meta.ingest_date(row),
         })
     }
+}
+
+/// Reads a field that has a column of its own.
+fn read_column(judge: &mut Judge<'_>, at: usize, source: &ArrayRef) -> anyhow::Result<ArrayRef> {
+    let field = &judge.fields[at];
+    let mut found = Vec::new();
+    let typed = cast::column(field, source, |row, rule| found.push((row, rule)))?;
+    for (row, rule) in found {
+        if judge.asks(row, at) {
+            broken(judge.breaks.entry(row).or_default(), rule);
+        }
+    }
+    Ok(typed)
+}
+
+/// Finds where fields stand; all that stand inside one column are read together.
+fn places(fields: &[Field], teller: Option<usize>, rules: &mut Rules) -> Result<(Vec<Place>, Vec<Inside>), String> {
+    let mut insides: Vec<Inside> = Vec::new();
+    let mut places = Vec::with_capacity(fields.len());
+    for (at, field) in fields.iter().enumerate() {
+        let (column, pointer) = field.place();
+        let Some(pointer) = pointer else {
+            places.push(Place::Column(column.to_owned()));
+            continue;
+        };
+        let number = insides.iter().position(|inside| inside.column == column).unwrap_or_else(|| {
+            insides.push(Inside::new(column, rules.add(PAYLOAD_UNDECODABLE)));
+            insides.len() - 1
+        });
+        insides[number].add(at, pointer, teller == Some(at)).map_err(|e| e.0)?;
+        places.push(Place::Inside(number));
+    }
+    Ok((places, insides))
+}
+
+/// Columns of the source that hold content: all but Sluice's own, and those of these that a field reads.
+fn content(source: &Contract, fields: &[Field]) -> Vec<String> {
+    let read = |name: &str| fields.iter().any(|field| field.place().0 == name);
+    let names = source.columns.iter().map(|column| column.name.as_str());
+    names.filter(|name| !name.starts_with('_') || read(name)).map(str::to_owned).collect()
+}
+
+/// A value as text; bytes that are text stand for themselves.
+fn text(column: &ArrayRef, row: usize) -> anyhow::Result<String> {
+    if let Some(payload) = column.as_binary_opt::<i32>().and_then(|bytes| std::str::from_utf8(bytes.value(row)).ok()) {
+        return Ok(payload.to_owned());
+    }
+    Ok(ArrayFormatter::try_new(column, &FormatOptions::default())?.value(row).try_to_string()?)
 }
 
 /// A column as exact numbers.

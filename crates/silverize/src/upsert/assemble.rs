@@ -3,12 +3,16 @@
 use super::{
     keys::Slot,
     merge::{Merged, Winner},
+    resolve::Resolution,
     shape::{Role, Shape},
+    stored::StoredRow,
 };
 use crate::version;
+use anyhow::Context as _;
 use arrow::{
     array::{Array, ArrayRef, AsArray as _, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array},
     compute::interleave,
+    datatypes::Schema,
 };
 use lake_table::columns::{constant_string, constant_timestamp};
 use std::{borrow::Cow, sync::Arc};
@@ -27,6 +31,8 @@ pub(crate) struct Stamp {
 pub(crate) struct Assembler {
     /// The merge.
     pub(crate) merged: Merged,
+    /// What rows take from others.
+    pub(crate) resolution: Resolution,
     shape: Arc<Shape>,
     stamp: Stamp,
     /// By column: the arrays that values are taken from. The first is one null, then the chunk's, then the table's.
@@ -36,7 +42,30 @@ pub(crate) struct Assembler {
 impl Assembler {
     pub(crate) fn new(merged: Merged, shape: Arc<Shape>, stamp: Stamp) -> Self {
         let sources = (0..shape.roles.len()).map(|column| sources(&merged, &shape, column)).collect();
-        Self { merged, shape, stamp, sources }
+        Self { merged, resolution: Resolution::default(), shape, stamp, sources }
+    }
+
+    /// Returns some columns of the rows of some slots: of the key or of the first group.
+    pub(crate) fn columns(&self, names: &[String], slots: &[Slot]) -> anyhow::Result<RecordBatch> {
+        let at: Vec<(usize, usize)> = slots.iter().map(|slot| self.winner_at(*slot, 0)).collect();
+        let keys: Vec<(usize, usize)> = slots.iter().map(|slot| self.key_at(*slot)).collect();
+        self.named(names, |role| if role == Role::Key { &keys } else { &at })
+    }
+
+    /// Returns some columns of stored rows as the table has them.
+    pub(crate) fn stored(&self, names: &[String], rows: &[StoredRow]) -> anyhow::Result<RecordBatch> {
+        let at: Vec<(usize, usize)> = rows.iter().map(|row| self.stored_at(*row)).collect();
+        self.named(names, |_| &at)
+    }
+
+    fn named<'a>(&self, names: &[String], at: impl Fn(Role) -> &'a Vec<(usize, usize)>) -> anyhow::Result<RecordBatch> {
+        let (mut fields, mut columns) = (Vec::new(), Vec::new());
+        for name in names {
+            let column = self.shape.schema.index_of(name)?;
+            fields.push(self.shape.schema.field(column).clone());
+            columns.push(pick(&self.sources[column], at(self.shape.roles[column]))?);
+        }
+        Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
     }
 
     /// Returns the rows of some slots, in the table's columns.
@@ -52,12 +81,42 @@ impl Assembler {
                 Role::Version(group) => self.remembering(pick(&self.sources[column], &groups[*group])?, slots, *group),
                 Role::EventHash => pick(&self.sources[column], &groups[0])?,
                 Role::Rank => self.ranks(slots),
+                Role::Kept => pick(&self.sources[column], &self.places(&self.merged.kept, slots))?,
+                Role::Since => pick(&self.sources[column], &self.places(&self.merged.since, slots))?,
+                Role::Resolved => self.resolution.column(slots, pick(self.own_values()?, &groups[0])?)?,
                 Role::ValidTo => self.ends(slots),
                 Role::RunId => constant_string(&self.stamp.run_id, slots.len()),
                 Role::IngestedAt => constant_timestamp(self.stamp.ingested_at, slots.len()),
             });
         }
         Ok(RecordBatch::try_new(self.shape.schema.clone(), columns)?)
+    }
+
+    /// Gives stored rows of a batch what they take from others; the run writes them.
+    pub(crate) fn resolved(&self, batch: RecordBatch, file: usize, first: usize) -> anyhow::Result<RecordBatch> {
+        let (rows, values) = self.resolution.of_batch(file, first, batch.num_rows());
+        if rows.is_empty() {
+            return Ok(batch);
+        }
+        let values: ArrayRef = Arc::new(values);
+        let mut at: Vec<(usize, usize)> = (0..batch.num_rows()).map(|row| (0, row)).collect();
+        rows.iter().enumerate().for_each(|(taking, row)| at[row - first] = (1, taking));
+        let columns = batch.columns().iter().zip(&self.shape.roles).map(|(old, role)| {
+            let new = match role {
+                Role::Resolved => values.clone(),
+                Role::RunId => constant_string(&self.stamp.run_id, rows.len()),
+                Role::IngestedAt => constant_timestamp(self.stamp.ingested_at, rows.len()),
+                _ => return Ok(old.clone()),
+            };
+            pick(&[old.clone(), new], &at)
+        });
+        Ok(RecordBatch::try_new(batch.schema(), columns.collect::<anyhow::Result<_>>()?)?)
+    }
+
+    /// Where a row has the value of its own that others take.
+    fn own_values(&self) -> anyhow::Result<&[ArrayRef]> {
+        let resolve = self.shape.resolve.as_ref().context("no column is resolved")?;
+        Ok(&self.sources[self.shape.schema.index_of(&resolve.from)?])
     }
 
     /// Keys stand in the batch that first brought them.
@@ -67,17 +126,27 @@ impl Assembler {
     }
 
     fn winner_at(&self, slot: Slot, group: usize) -> (usize, usize) {
-        match self.merged.winners[slot as usize * self.shape.groups + group] {
+        self.place(self.merged.winners[slot as usize * self.shape.groups + group])
+    }
+
+    fn places(&self, winners: &[Winner], slots: &[Slot]) -> Vec<(usize, usize)> {
+        slots.iter().map(|slot| self.place(winners[*slot as usize])).collect()
+    }
+
+    fn place(&self, winner: Winner) -> (usize, usize) {
+        match winner {
             Winner::None => (0, 0),
             Winner::Update(update) => {
                 let (part, row) = self.merged.incoming.at(update);
                 (part + 1, row)
             }
-            Winner::Stored(row) => {
-                let (batch, row) = self.merged.stored.at(row);
-                (self.merged.incoming.parts.len() + batch + 1, row)
-            }
+            Winner::Stored(row) => self.stored_at(row),
         }
+    }
+
+    fn stored_at(&self, row: StoredRow) -> (usize, usize) {
+        let (batch, row) = self.merged.stored.at(row);
+        (self.merged.incoming.parts.len() + batch + 1, row)
     }
 
     /// Puts into versions what they are to remember.
@@ -112,7 +181,7 @@ fn sources(merged: &Merged, shape: &Shape, column: usize) -> Vec<ArrayRef> {
     let mut sources = vec![null.clone()];
     for part in &merged.incoming.parts {
         let own = match shape.roles[column] {
-            Role::Key | Role::EventHash => true,
+            Role::Key | Role::EventHash | Role::Kept | Role::Since => true,
             Role::Group(group) | Role::Version(group) => group == part.group,
             _ => false,
         };

@@ -93,7 +93,7 @@ impl<'t> Rates<'t> {
             self.files.replace(all, written);
         }
         let (add, remove) = self.files.finish();
-        Ok(Change { add, remove, inserted, removed, ledgers: vec![self.ledger] })
+        Ok(Change { add, remove, inserted, removed, resolved: 0, ledgers: vec![self.ledger] })
     }
 
     async fn stored(&self) -> anyhow::Result<BTreeMap<RateKey, StoredRate>> {
@@ -162,7 +162,7 @@ impl<'t> Revisions<'t> {
             self.files.replace(Vec::new(), written);
         }
         let (add, remove) = self.files.finish();
-        Ok(Change { add, remove, inserted, removed: 0, ledgers: vec![self.ledger] })
+        Ok(Change { add, remove, inserted, removed: 0, resolved: 0, ledgers: vec![self.ledger] })
     }
 
     fn batch(&self) -> anyhow::Result<RecordBatch> {

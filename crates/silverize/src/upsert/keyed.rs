@@ -7,6 +7,7 @@ use super::{
     incoming::Incoming,
     keys::{KeyCodec, KeyIndex, Slot},
     merge::{Merged, Sides},
+    resolve::Resolver,
     shape::Shape,
     stored::{Origin, Stored},
 };
@@ -18,7 +19,10 @@ use arrow::{
 };
 use lake_core::Ledger;
 use lake_table::{Batch, DataWriter, NewFile, Table};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Rows of one batch that is written: the writer's row group.
 const BATCH_ROWS: usize = 65_536;
@@ -35,8 +39,11 @@ pub(crate) struct Keyed<'t> {
     key: KeyCodec,
     /// Of the things whose rows are read together.
     thing: KeyCodec,
+    /// Of a table with a column that rows take from others.
+    resolver: Option<Resolver>,
     stamp: Stamp,
     inserted: u64,
+    resolved: u64,
     ledgers: Vec<Ledger>,
 }
 
@@ -51,11 +58,13 @@ impl<'t> Keyed<'t> {
         Ok(Self {
             key: KeyCodec::new(&shape.schema, &shape.key)?,
             thing: KeyCodec::new(&shape.schema, &shape.key[..shape.thing])?,
+            resolver: Resolver::new(&shape)?,
             shape: Arc::new(shape),
             files,
             routes,
             stamp,
             inserted: 0,
+            resolved: 0,
             ledgers: vec![Ledger::default(); inputs],
         })
     }
@@ -98,7 +107,7 @@ impl<'t> Keyed<'t> {
     /// Ends the run's work on the table.
     pub(crate) fn finish(self) -> Change {
         let (add, remove) = self.files.finish();
-        Change { add, remove, inserted: self.inserted, removed: 0, ledgers: self.ledgers }
+        Change { add, remove, inserted: self.inserted, removed: 0, resolved: self.resolved, ledgers: self.ledgers }
     }
 
     /// The things that a chunk is about.
@@ -165,16 +174,23 @@ impl<'t> Keyed<'t> {
             }
         }
         self.inserted += new.len() as u64;
-        let assembler = Arc::new(Assembler::new(merged, self.shape.clone(), self.stamp.clone()));
+        let mut assembler = Assembler::new(merged, self.shape.clone(), self.stamp.clone());
+        if let Some(resolver) = &self.resolver {
+            assembler.resolution = resolver.resolve(&self.files, &assembler).await?;
+        }
+        self.resolved += assembler.resolution.rows();
+        let assembler = Arc::new(assembler);
+        let gone: BTreeSet<usize> = replaced.keys().copied().chain(assembler.resolution.files()).collect();
         let mut come = Vec::new();
-        let gone: Vec<usize> = replaced.keys().copied().collect();
-        for (file, mut rows) in replaced {
+        for file in &gone {
+            let mut rows = replaced.remove(file).unwrap_or_default();
             rows.sort_unstable();
             lake_core::fault_point!("silver.rewrite.before");
-            come.extend(self.rewrite(file, &rows, &assembler).await?);
+            come.extend(self.rewrite(*file, &rows, &assembler).await?);
         }
         come.extend(insert(self.files.table(), &assembler, new).await?);
-        self.files.replace(gone, come);
+        assembler.resolution.check()?;
+        self.files.replace(gone.into_iter().collect(), come);
         Ok(())
     }
 
@@ -185,7 +201,7 @@ impl<'t> Keyed<'t> {
         let mut writer = self.files.table().writer();
         self.files
             .read(file, None, async |from, batch| {
-                let patched = patched(&batch, from, rows, &values)?;
+                let patched = assembler.resolved(patched(&batch, from, rows, &values)?, file, from)?;
                 let patched = lake_core::operator!("silver.rewrite", Batch(patched)).0;
                 lake_edge::Attach::attach(writer.write(&patched).await)
             })

@@ -45,6 +45,10 @@ pub(crate) struct Merged {
     pub(crate) row: Vec<Option<StoredRow>>,
     /// By slot, then group.
     pub(crate) winners: Vec<Winner>,
+    /// By slot, of a table with columns that outlast tombstones: where what a tombstone keeps comes from.
+    pub(crate) kept: Vec<Winner>,
+    /// By slot, of such a table: where the instant comes from since when the thing is there.
+    pub(crate) since: Vec<Winner>,
     /// By slot and group, of few: what the winner's version remembers of others at its instant.
     pub(crate) memories: HashMap<usize, String>,
     /// By slot: the rank, from 1.
@@ -75,13 +79,18 @@ impl Merged {
         let row = rows_by_slot(codec, &stored, &mut index)?;
         let slots = index.len();
         let ranks = row.iter().map(|row| row.map_or(0, |row| stored.rank(row))).collect();
-        let winners = row.iter().flat_map(|row| vec![row.map_or(Winner::None, Winner::Stored); shape.groups]).collect();
+        let standing = |row: &Option<StoredRow>| row.map_or(Winner::None, Winner::Stored);
+        let outlast = !shape.keeps.is_empty() || shape.since.is_some();
+        let kept: Vec<Winner> = if outlast { row.iter().map(standing).collect() } else { Vec::new() };
+        let winners = row.iter().flat_map(|row| vec![standing(row); shape.groups]).collect();
         let mut merged = Self {
             incoming,
             stored,
             index,
             row,
             winners,
+            since: kept.clone(),
+            kept,
             memories: HashMap::new(),
             ranks,
             valid_to: Vec::new(),
@@ -157,6 +166,7 @@ impl Merged {
         }
         let rank = self.incoming.rank(update);
         if wins {
+            self.outlast(update, standing, slot);
             self.winners[place] = Winner::Update(update);
         }
         if wins || rank > self.ranks[slot] {
@@ -166,6 +176,20 @@ impl Merged {
         } else {
             self.ledgers[ledger_of].superseded += 1;
         }
+    }
+
+    /// A row brings its own values of the columns that outlast tombstones; a tombstone brings none. Since when the thing is there
+    /// a row says only when it was not there before.
+    fn outlast(&mut self, update: Update, standing: Winner, slot: usize) {
+        let is_deletion = |winner| self.version(winner, 0).is_none_or(version::is_deletion);
+        let own = Winner::Update(update);
+        if self.kept.is_empty() || is_deletion(own) {
+            return;
+        }
+        if is_deletion(standing) {
+            self.since[slot] = own;
+        }
+        self.kept[slot] = own;
     }
 
     fn version(&self, winner: Winner, group: usize) -> Option<&str> {
@@ -197,11 +221,17 @@ impl Merged {
             return false;
         }
         let own = Winner::Update(update);
-        if shape.content[group].iter().all(|name| self.same_value(name, own, standing)) {
+        if self.content(shape, own, group).all(|name| self.same_value(name, own, standing)) {
             return true;
         }
         let memory = self.memory(standing, place, group);
         !memory.is_empty() && self.mark(shape, own, group).is_some_and(|mark| mark.is_in(memory))
+    }
+
+    /// The columns in which a row is compared: a tombstone brings nothing of what it keeps.
+    fn content<'s>(&self, shape: &'s Shape, winner: Winner, group: usize) -> impl Iterator<Item = &'s String> + use<'s> {
+        let is_deletion = !shape.keeps.is_empty() && self.version(winner, group).is_some_and(version::is_deletion);
+        shape.content[group].iter().filter(move |name| !is_deletion || !shape.keeps.contains(name))
     }
 
     /// Columns that a route does not name are null.
@@ -232,7 +262,7 @@ impl Merged {
     fn mark(&self, shape: &Shape, winner: Winner, group: usize) -> Option<Mark> {
         let text = |name: &String| self.value(name, winner).and_then(|value| array_value_to_string(&value, 0).ok());
         let content: Option<Vec<Option<String>>> =
-            (!shape.personal[group]).then(|| shape.content[group].iter().map(text).collect());
+            (!shape.personal[group]).then(|| self.content(shape, winner, group).map(text).collect());
         Mark::of(self.version(winner, group).and_then(version::identity), content.as_deref())
     }
 

@@ -12,6 +12,7 @@ mod keyed;
 mod keys;
 mod merge;
 mod rates;
+mod resolve;
 mod shape;
 mod stored;
 mod ties;
@@ -43,6 +44,8 @@ pub(crate) struct Change {
     pub(crate) inserted: u64,
     /// Rows that leave.
     pub(crate) removed: u64,
+    /// Rows that stay and are written again, since they take another value from their session.
+    pub(crate) resolved: u64,
     /// By input: accepted, duplicate, superseded and filtered rows.
     pub(crate) ledgers: Vec<Ledger>,
 }

@@ -10,7 +10,7 @@ use lake_core::{
     contract::{
         ColumnType,
         column::version_column,
-        layer::{Silver, SilverKind},
+        layer::{Resolve, Silver, SilverKind},
     },
 };
 use lake_table::TableSpec;
@@ -30,6 +30,12 @@ pub(crate) enum Role {
     Version(usize),
     /// The highest rank ever seen.
     Rank,
+    /// What a tombstone keeps.
+    Kept,
+    /// Since when the thing is there.
+    Since,
+    /// What may come from another row.
+    Resolved,
     /// Fingerprint of the event.
     EventHash,
     /// Until when the row was true.
@@ -63,6 +69,12 @@ pub(crate) struct Shape {
     pub(crate) ranks: Vec<String>,
     /// The column of ranks.
     pub(crate) rank: Option<String>,
+    /// Columns that a tombstone keeps.
+    pub(crate) keeps: Vec<String>,
+    /// The column that says since when the thing is there.
+    pub(crate) since: Option<String>,
+    /// What may come from another row, and how.
+    pub(crate) resolve: Option<Resolve>,
 }
 
 impl Shape {
@@ -102,6 +114,9 @@ impl Shape {
             versions: names.into_iter().map(version_column).collect(),
             ranks: silver.rank.as_ref().map(|rank| rank.order.clone()).unwrap_or_default(),
             rank: silver.rank.as_ref().map(|rank| rank.column.clone()),
+            keeps: silver.keeps.clone(),
+            since: silver.since.clone(),
+            resolve: silver.resolve.clone(),
         })
     }
 
@@ -146,12 +161,21 @@ fn role(contract: &Contract, silver: &Silver, key: &[String], name: &str) -> Opt
     if silver.rank.as_ref().is_some_and(|rank| rank.column == name) {
         return Some(Role::Rank);
     }
+    let twin_of = contract.column(name).and_then(|column| column.mask.as_ref()).map(|mask| mask.of.as_str());
+    if silver.keeps.iter().any(|kept| kept == name || Some(kept.as_str()) == twin_of) {
+        return Some(Role::Kept);
+    }
+    if silver.since.as_deref() == Some(name) {
+        return Some(Role::Since);
+    }
+    if silver.resolve.as_ref().is_some_and(|resolve| resolve.column == name) {
+        return Some(Role::Resolved);
+    }
     if silver.groups.is_empty() {
         return Some(Role::Group(0));
     }
     // A masked twin goes with its column.
-    let twin_of = contract.column(name).and_then(|column| column.mask.as_ref()).and_then(|mask| group_named(&mask.of));
-    group_named(name).or(twin_of).map(Role::Group)
+    group_named(name).or(twin_of.and_then(group_named)).map(Role::Group)
 }
 
 /// What is derived, or says how a row was received, is no content.
@@ -162,7 +186,8 @@ fn content(contract: &Contract, roles: &[Role], routes: &[RoutePlan], group: usi
         .filter(|column| matches!(column.source, Source::Late | Source::IngestDate))
         .map(|column| column.name.as_str())
         .collect();
-    let own = contract.columns.iter().zip(roles).filter(|(_, role)| **role == Role::Group(group));
+    let is_own = |role: &Role| *role == Role::Group(group) || (*role == Role::Kept && group == 0);
+    let own = contract.columns.iter().zip(roles).filter(|(_, role)| is_own(role));
     own.filter(|(column, _)| column.mask.is_none() && !received.contains(column.name.as_str()))
         .map(|(column, _)| column.name.clone())
         .collect()

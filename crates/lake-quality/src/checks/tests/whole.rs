@@ -1,7 +1,7 @@
 //! Rules about the table as a whole, and what all rules have in common.
 
 use crate::{
-    Checks,
+    Checks, Need, State,
     checks::Test,
     fixtures::{batch, contract, finding, ints, observe, quality, report, texts, window_end},
 };
@@ -95,7 +95,9 @@ fn a_query_is_asked_elsewhere_and_its_silence_is_a_failure() {
     contract.document.schema[0].quality.extend(["asked", "silent", "failed"].map(|id| quality(query(id, "rows"))));
     contract.document.schema[0].quality.push(quality(query("share", "percent")));
     let mut checks = Checks::of(&contract, window_end());
-    assert_eq!(checks.queries()[0], ("asked".to_owned(), "SELECT COUNT(*) FROM gold_things".to_owned()));
+    let tables = std::collections::BTreeSet::from(["gold_things".to_owned()]);
+    let asked = crate::Query { rule: "asked".into(), sql: "SELECT COUNT(*) FROM gold_things".into(), tables };
+    assert_eq!(checks.queries()[0], asked);
     assert_eq!(checks.queries().len(), 4);
     checks.answer("asked", Ok(50.0));
     checks.answer("share", Ok(1.0));
@@ -111,7 +113,8 @@ fn a_query_is_asked_elsewhere_and_its_silence_is_a_failure() {
 #[test]
 fn only_the_columns_that_rules_need_are_read() {
     let wide = contract(&["a STRING key", "b STRING", "c INT required", "d STRING"]);
-    assert_eq!(Checks::of(&wide, window_end()).columns(), ["a", "c"]);
+    assert_eq!(Checks::of_rows(&wide).columns(), ["a", "c"]);
+    assert_eq!(Checks::of(&wide, window_end()).columns(), ["a", "b", "c", "d"], "nulls are counted where they may be");
     assert!(Checks::of(&wide, window_end()).age_columns().is_empty());
     let mut bare = contract(&["a STRING"]);
     bare.columns.iter_mut().for_each(|column| column.key_position = None);
@@ -153,4 +156,53 @@ fn no_message_holds_a_value() {
 fn polars_own_words_are_not_repeated() {
     let error = polars::prelude::PolarsError::ComputeError("conversion of 'ada@example.com' failed".into());
     assert_eq!(super::super::reason(&error), "the computation failed");
+}
+
+#[test]
+fn a_rule_that_lacks_what_it_needs_is_not_judged() {
+    let mut contract = contract(&["a STRING key required", "at TIMESTAMP"]);
+    let schema = &mut contract.document.schema[0];
+    for (id, sql, reads) in [
+        ("own", "SELECT COUNT(*) FROM {object}", json!([])),
+        ("meta", "SELECT COUNT(_run_id) FROM {object}", json!([])),
+        ("other", "SELECT COUNT(*) FROM gold_owners", json!(["gold_owners"])),
+    ] {
+        let properties = json!([{"property": "reads", "value": reads}]);
+        schema.quality.push(quality(json!({"id": id, "type": "sql", "query": sql, "mustBe": 1, "customProperties": properties})));
+    }
+    let to = "gold_owners.id".to_owned();
+    schema.relationships.push(lake_core::contract::odcs::Relationship {
+        from: "things.a".into(),
+        to,
+        custom_properties: Vec::new(),
+    });
+    let latency = json!({"property": "latency", "value": 1, "unit": "d", "element": "things.at"});
+    contract.document.sla_properties.push(serde_json::from_value(latency).unwrap());
+    let mut checks = Checks::of(&contract, window_end());
+    checks.leave_out(Need::Column("_run_id"), "it is not in the file");
+    checks.leave_out(Need::Table("gold_owners"), "it was not given");
+    checks.leave_out(Need::Instant, "no window was given");
+    let asked: Vec<String> = checks.queries().into_iter().map(|query| query.rule).collect();
+    assert_eq!((asked, checks.references()), (vec!["own".to_owned()], vec![]));
+    checks.answer("own", Ok(1.0));
+    observe(&mut checks, &[batch(vec![("a", texts(&[Some("x")]))])]);
+    let report = checks.finish();
+    let silent: Vec<&str> = report.findings.iter().filter(|f| f.state == State::NotJudged).map(|f| f.rule.as_str()).collect();
+    assert_eq!(silent, ["meta", "other", "reference:a:gold_owners.id", "latency:at"]);
+    assert_eq!(finding(&report, "latency:at").message, "not judged: no window was given");
+    assert!(report.passed() && finding(&report, "required:a").held() && finding(&report, "primary-key:a").held());
+}
+
+#[test]
+fn nulls_are_counted_where_they_are_no_failure() {
+    let contract = contract(&["a STRING key", "b STRING", "c INT required", "d STRING"]);
+    let mut checks = Checks::of(&contract, window_end());
+    assert!(checks.null_shares().is_empty(), "of no rows there is no share");
+    let rows =
+        |b: &[Option<&str>]| batch(vec![("a", texts(b)), ("b", texts(b)), ("c", ints(&vec![None; b.len()])), ("d", texts(b))]);
+    observe(&mut checks, &[rows(&[None, Some("x")]), rows(&[Some("y"), Some("z")])]);
+    assert_eq!(checks.null_shares(), [("b".to_owned(), 25.0), ("d".to_owned(), 25.0)]);
+    observe(&mut checks, &[batch(vec![("a", texts(&[Some("x")])), ("d", texts(&[None]))])]);
+    assert_eq!(checks.null_shares(), [("d".to_owned(), 40.0)], "a column that is not always there tells nothing");
+    assert!(Checks::of_rows(&contract).null_shares().is_empty());
 }

@@ -1,0 +1,208 @@
+//! HubSpot's API, date version 2026-09: which address answers what, and the two allowances that bound how often it is asked.
+
+use crate::{
+    Args,
+    decode::{self, Object, Page, Pairs, Unreadable},
+    error::{HubspotError, lasts},
+};
+use bytes::Bytes;
+use lake_core::{Secret, contract::layer::HubspotAssociation};
+use lake_http::{Allowance, Budget, Client, Headers, HttpError, Limits, Request, Url};
+use serde_json::json;
+use std::{collections::HashSet, time::Duration};
+
+/// Version of the API, by date.
+const VERSION: &str = "2026-09";
+/// Ids of one reading, and objects of one page of a list.
+pub(crate) const BATCH: usize = 100;
+/// What an account may ask before it has said so: the smallest allowance that there is.
+const UNTIL_ANNOUNCED: Allowance = Allowance { requests: 100, interval: Duration::from_secs(10) };
+/// The search has an allowance of its own, which is documented and not announced.
+const SEARCH: Allowance = Allowance { requests: 5, interval: Duration::from_secs(1) };
+const HEADERS: Headers = Headers {
+    max: "x-hubspot-ratelimit-max",
+    remaining: "x-hubspot-ratelimit-remaining",
+    interval_ms: "x-hubspot-ratelimit-interval-milliseconds",
+    day_remaining: "x-hubspot-ratelimit-daily-remaining",
+};
+/// Properties in the address of a list; beyond it the address could be too long for the service.
+const ADDRESS_PROPERTIES_MAX: usize = 1_500;
+/// First pause before a new try.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// An account.
+#[derive(Debug)]
+pub(crate) struct Api {
+    client: Client,
+    base: Url,
+    token: Secret,
+    general: Budget,
+    search: Budget,
+}
+
+/// Where the associations of an object are read from: its first page, or a later one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Input {
+    /// Object.
+    pub(crate) id: u64,
+    /// Where the page begins.
+    pub(crate) after: Option<String>,
+}
+
+/// What is asked, for addresses and errors.
+struct Subject {
+    /// For people.
+    what: String,
+    /// Scopes that a token needs for it.
+    scopes: Vec<String>,
+}
+
+impl Subject {
+    fn object(object: &str) -> Self {
+        Self { what: object.to_owned(), scopes: vec![scope(object)] }
+    }
+
+    fn pair(pair: &HubspotAssociation) -> Self {
+        let what = format!("associations of {} with {}", pair.from, pair.to);
+        Self { what, scopes: vec![scope(&pair.from), scope(&pair.to)] }
+    }
+}
+
+/// Custom types, whose names are numbers, have one scope together.
+fn scope(object: &str) -> String {
+    let custom = object.starts_with(|c: char| c.is_ascii_digit()) || object.starts_with("p_");
+    format!("crm.objects.{}.read", if custom { "custom" } else { object })
+}
+
+impl Api {
+    /// Returns the account behind a token.
+    pub(crate) fn new(args: &Args, token: Secret) -> Result<Self, HttpError> {
+        let limits = Limits {
+            timeout: Duration::from_secs(args.timeout_seconds),
+            retries_max: args.retries_max,
+            pause: PAUSE,
+            ..Limits::default()
+        };
+        let general = Budget::announced(UNTIL_ANNOUNCED, HEADERS);
+        Ok(Self {
+            client: Client::new(concat!("sluice/", env!("CARGO_PKG_VERSION")), limits)?,
+            base: args.url.clone(),
+            token,
+            search: Budget::documented(SEARCH).beside(&general),
+            general,
+        })
+    }
+
+    /// The account of a test's server: a failure is tried again twice, at once.
+    #[cfg(test)]
+    pub(crate) fn quick(url: &Url) -> Self {
+        use clap::Parser as _;
+        let args = Args::try_parse_from(["ingest-hubspot", "table", "--window", "2017-12-30", "--url", url.as_str()]).unwrap();
+        let limits = Limits { pause: Duration::from_millis(1), retries_max: 2, ..Limits::default() };
+        let client = Client::new("test", limits).unwrap();
+        Self { client, ..Self::new(&args, Secret::new("hunter2".into())).unwrap() }
+    }
+
+    /// Requests sent, those of the search apart.
+    pub(crate) fn sent(&self) -> (u64, u64) {
+        (self.general.sent(), self.search.sent())
+    }
+
+    /// Names of all properties that a type of objects has.
+    pub(crate) async fn properties(&self, object: &str) -> Result<HashSet<String>, HubspotError> {
+        let url = self.url(&format!("/crm/properties/{VERSION}/{object}"));
+        self.fetch(&Subject::object(object), Request::get(&url).within(&self.general), decode::names).await
+    }
+
+    /// One page of a search.
+    pub(crate) async fn search(&self, object: &str, question: String) -> Result<Page, HubspotError> {
+        let url = self.url(&format!("/crm/objects/{VERSION}/{object}/search"));
+        self.fetch(&Subject::object(object), Request::ask(&url, question).within(&self.search), decode::page).await
+    }
+
+    /// One page of the list of all objects, or of all archived ones. The search knows neither of them.
+    pub(crate) async fn list(
+        &self,
+        object: &str,
+        archived: bool,
+        properties: &[String],
+        after: Option<&str>,
+    ) -> Result<Page, HubspotError> {
+        let mut url = self.url(&format!("/crm/objects/{VERSION}/{object}"));
+        let properties = properties.join(",");
+        let properties = if properties.len() > ADDRESS_PROPERTIES_MAX { "hs_object_id" } else { properties.as_str() };
+        url.query_pairs_mut()
+            .append_pair("limit", &BATCH.to_string())
+            .append_pair("archived", if archived { "true" } else { "false" })
+            .append_pair("properties", properties)
+            .extend_pairs(after.map(|after| ("after", after)));
+        self.fetch(&Subject::object(object), Request::get(&url).within(&self.general), decode::page).await
+    }
+
+    /// Those of some live objects that are there.
+    pub(crate) async fn read(&self, object: &str, ids: &[u64], properties: &[String]) -> Result<Vec<Object>, HubspotError> {
+        let url = self.url(&format!("/crm/objects/{VERSION}/{object}/batch/read"));
+        let inputs: Vec<_> = ids.iter().map(|id| json!({ "id": id.to_string() })).collect();
+        let question = json!({ "inputs": inputs, "properties": properties, "propertiesWithHistory": [] }).to_string();
+        let request = Request::ask(&url, question).within(&self.general);
+        let objects = self.fetch(&Subject::object(object), request, decode::page).await?.objects;
+        let mut asked: HashSet<u64> = ids.iter().copied().collect();
+        match objects.iter().all(|object| asked.remove(&object.id)) {
+            true => Ok(objects),
+            false => Err(HubspotError::Order { what: object.to_owned() }),
+        }
+    }
+
+    /// A page of associations of each of some objects; one that has none is not in the answer.
+    pub(crate) async fn associations(&self, pair: &HubspotAssociation, inputs: &[Input]) -> Result<Pairs, HubspotError> {
+        let url = self.url(&format!("/crm/associations/{VERSION}/{}/{}/batch/read", pair.from, pair.to));
+        let input = |input: &Input| match &input.after {
+            None => json!({ "id": input.id.to_string() }),
+            Some(after) => json!({ "id": input.id.to_string(), "after": after }),
+        };
+        let question = json!({ "inputs": inputs.iter().map(input).collect::<Vec<_>>() }).to_string();
+        let subject = Subject::pair(pair);
+        let pairs = self.fetch(&subject, Request::ask(&url, question).within(&self.general), decode::pairs).await?;
+        let asked: HashSet<u64> = inputs.iter().map(|input| input.id).collect();
+        let strange = pairs.pairs.iter().any(|pair| !asked.contains(&pair.from));
+        // A page that leads to itself, or on without having brought anything, would be read for ever.
+        let stuck = pairs.next.iter().any(|(id, after)| {
+            let again = inputs.iter().any(|input| input.id == *id && input.after.as_ref() == Some(after));
+            again || !asked.contains(id) || !pairs.pairs.iter().any(|pair| pair.from == *id)
+        });
+        match (strange, stuck) {
+            (true, _) => Err(HubspotError::Order { what: subject.what }),
+            (_, true) => Err(HubspotError::Page { what: subject.what }),
+            _ => Ok(pairs),
+        }
+    }
+
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(path);
+        url
+    }
+
+    async fn fetch<T>(
+        &self,
+        subject: &Subject,
+        request: Request<'_>,
+        read: fn(&Bytes) -> Result<T, Unreadable>,
+    ) -> Result<T, HubspotError> {
+        let read = |body: &Bytes| match read(body) {
+            Err(Unreadable::Damaged) => None,
+            Err(Unreadable::Form { line, column }) => Some(Err((line, column))),
+            Ok(read) => Some(Ok(read)),
+        };
+        let fetched = self.client.fetch(&request.bearer(&self.token).lasting(lasts), read).await;
+        match fetched {
+            Ok(Ok(read)) => Ok(read),
+            Ok(Err((line, column))) => Err(HubspotError::Form { what: subject.what.clone(), line, column }),
+            Err(error) => Err(HubspotError::of(&subject.what, &subject.scopes, error)),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "api_tests.rs"]
+mod tests;

@@ -1,0 +1,110 @@
+//! The account's answers and refusals, from a server on loopback.
+
+use super::*;
+use crate::testserver::{Account, Server, respond};
+use lake_core::{Fault, fault::Faulty as _};
+
+fn failing(failures: &[String]) -> (Server, Api) {
+    let server = Server::start(Account { failures: failures.iter().cloned().map(Some).collect(), ..Account::default() });
+    let api = Api::quick(&server.url);
+    (server, api)
+}
+
+#[tokio::test]
+async fn failures_that_pass_are_tried_again() {
+    let torn = "HTTP/1.1 200 x\r\nContent-Length: 900\r\nConnection: close\r\n\r\n{\"results\":[".to_owned();
+    let cut = respond(200, "", "{\"results\":[");
+    let limit = respond(429, "Retry-After: 0\r\n", r#"{"policyName":"TEN_SECONDLY_ROLLING"}"#);
+    for (first, second) in [(torn, cut), (limit, respond(429, "", "")), (respond(423, "", ""), respond(477, "", ""))] {
+        let (server, api) = failing(&[first, second]);
+        assert!(api.properties("contacts").await.unwrap().contains("email"));
+        assert_eq!((server.account().asked.len(), api.sent()), (3, (3, 0)));
+    }
+}
+
+#[tokio::test]
+async fn tries_are_bounded() {
+    let busy = respond(503, "", "");
+    let (server, api) = failing(&[busy.clone(), busy.clone(), busy.clone(), busy]);
+    let error = api.properties("contacts").await.unwrap_err();
+    assert_eq!((error.fault(), error.to_string().as_str()), (Fault::Transient, "read contacts"));
+    assert_eq!(server.account().asked.len(), 3);
+}
+
+#[tokio::test]
+async fn refusals_end_at_once_and_never_show_the_token() {
+    let daily = respond(429, "", r#"{"status":"error","errorType":"RATE_LIMIT","policyName":"DAILY"}"#);
+    let last =
+        respond(200, "X-HubSpot-RateLimit-Daily-Remaining: 0\r\nX-HubSpot-RateLimit-Remaining: 9\r\n", r#"{"results":[]}"#);
+    let cases = [
+        (respond(401, "", "{}"), Fault::Config, "authenticate to HubSpot: the token is refused (401)"),
+        (respond(403, "", "{}"), Fault::Config, "read contacts: the token may not (403)"),
+        (respond(400, "", "{}"), Fault::Config, "read contacts: HubSpot answers 400"),
+        (daily, Fault::Transient, "read contacts: the account's allowance of requests for this day is spent"),
+        (respond(200, "", "{}"), Fault::Data, "read contacts: the answer is not of the documented form (line 1, column 2)"),
+    ];
+    for (failure, fault, text) in cases {
+        let (server, api) = failing(&[failure]);
+        let error = api.properties("contacts").await.unwrap_err();
+        assert_eq!((error.fault(), error.to_string().as_str()), (fault, text));
+        assert!(!format!("{error:?} {error} {:?} {api:?}", error.hint()).contains("hunter2"));
+        assert_eq!(server.account().asked.len(), 1);
+    }
+    let (server, api) = failing(&[last]);
+    assert!(api.properties("contacts").await.unwrap().is_empty());
+    let error = api.properties("contacts").await.unwrap_err();
+    assert!(matches!(error, HubspotError::Daily { .. }), "{error}");
+    assert_eq!(server.account().asked.len(), 1, "nothing is asked on a day that is spent");
+}
+
+#[tokio::test]
+async fn addresses_are_those_of_the_dated_version() {
+    let (server, api) = failing(&[respond(200, "", r#"{"results":[]}"#)]);
+    api.list("contacts", true, &["email".into(), "city".into()], Some("51=")).await.unwrap();
+    api.read("2-345", &[7, 8], &["email".into()]).await.unwrap();
+    let pair = HubspotAssociation::new("contacts".into(), "companies".into());
+    let inputs = [Input { id: 7, after: None }, Input { id: 8, after: Some("2".into()) }];
+    api.associations(&pair, &inputs).await.unwrap();
+    let account = server.account();
+    assert_eq!(
+        account.asked[..3],
+        [
+            "GET /crm/objects/2026-09/contacts?limit=100&archived=true&properties=email%2Ccity&after=51%3D ",
+            "POST /crm/objects/2026-09/2-345/batch/read {\"inputs\":[{\"id\":\"7\"},{\"id\":\"8\"}],\"properties\":[\"email\"],\
+             \"propertiesWithHistory\":[]}",
+            "POST /crm/associations/2026-09/contacts/companies/batch/read {\"inputs\":[{\"id\":\"7\"},{\"id\":\"8\",\"after\":\"2\"}]}",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_list_whose_properties_are_too_long_for_an_address_is_one_of_ids() {
+    let (server, api) = failing(&[]);
+    let many: Vec<String> = (0..200).map(|at| format!("property_{at}")).collect();
+    api.list("contacts", true, &many, None).await.unwrap();
+    assert!(server.account().asked[0].ends_with("&properties=hs_object_id "));
+}
+
+#[tokio::test]
+async fn answers_that_were_not_asked_for_are_transient() {
+    let object = r#"{"id":"9","updatedAt":"2017-12-30T00:00:00Z"}"#;
+    let (_server, api) = failing(&[respond(200, "", &format!(r#"{{"results":[{object}]}}"#))]);
+    let error = api.read("contacts", &[7, 8], &[]).await.unwrap_err();
+    assert_eq!(error.to_string(), "read all contacts: an answer repeats an id or is out of order, so others may be missing");
+    let pair = HubspotAssociation::new("contacts".into(), "companies".into());
+    let loops = r#"{"results":[{"from":{"id":"7"},"to":[{"toObjectId":1}],"paging":{"next":{"after":"2"}}}]}"#;
+    let leads_on = r#"{"results":[{"from":{"id":"7"},"to":[],"paging":{"next":{"after":"4"}}}]}"#;
+    for body in [loops, leads_on] {
+        let (_server, api) = failing(&[respond(200, "", body)]);
+        let error = api.associations(&pair, &[Input { id: 7, after: Some("2".into()) }]).await.unwrap_err();
+        assert_eq!(error.to_string(), "read all associations of contacts with companies: a page leads nowhere");
+        assert_eq!(error.fault(), Fault::Transient);
+    }
+}
+
+#[test]
+fn custom_types_have_one_scope() {
+    assert_eq!(scope("companies"), "crm.objects.companies.read");
+    assert_eq!(scope("2-345"), "crm.objects.custom.read");
+    assert_eq!(scope("p_boats"), "crm.objects.custom.read");
+}

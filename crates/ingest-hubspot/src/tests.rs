@@ -1,0 +1,294 @@
+//! Windows of a small account, landed in a table in a directory.
+
+use crate::{
+    api::Api,
+    associations,
+    landed::Landed,
+    objects,
+    question::Question,
+    rows::Plan,
+    testserver::{Account, Server, respond},
+};
+use arrow::{array::AsArray as _, datatypes::TimestampMicrosecondType};
+use lake_bronze::Landing;
+use lake_core::{
+    Contract, Ledger, Run, Summary,
+    contract::{
+        ColumnType,
+        column::{BRONZE_META, HUBSPOT_META},
+        layer::HubspotSource,
+    },
+    summary::Outcome,
+};
+use lake_edge::Console;
+use lake_table::Lake;
+use std::{collections::BTreeMap, path::Path};
+
+const CONTACTS: &str = "{object: contacts, cursor: changed, lookback: 1h, properties: [email, city], sweep: true}";
+const PAIRS: &str = "{association: {from: contacts, to: companies}, sweep: true}";
+const DAY: i64 = 86_400_000;
+/// 2017-12-30T00:00:00Z in milliseconds.
+const START: i64 = 1_514_592_000_000;
+
+fn contract(source: &str) -> Contract {
+    let column = |(name, kind): (&str, ColumnType)| {
+        let logical = match kind {
+            ColumnType::Date => "date",
+            ColumnType::Timestamp => "timestamp",
+            _ => "string",
+        };
+        let key = if name == "_key" { ", primaryKey: true" } else { "" };
+        format!("      - {{name: {name}, description: x, logicalType: {logical}, physicalType: '{kind}'{key}}}\n")
+    };
+    let own = if source.contains("association") { &HubspotSource::PAIR_COLUMNS[..] } else { &[] };
+    let own = own.iter().map(|name| (*name, ColumnType::String));
+    let columns: String = own.chain(HUBSPOT_META).chain(BRONZE_META).map(column).collect();
+    let text = format!(
+        "apiVersion: v3.1.0\nkind: DataContract\nid: bronze_crm_things\nname: things\nversion: 1.0.0\nstatus: active\n\
+         description: {{purpose: test}}\nschema:\n  - name: crm_things\n    physicalName: bronze_crm_things\n\
+         \x20   dataGranularityDescription: test\n    properties:\n{columns}\
+         customProperties:\n  - property: bronze\n    value:\n      source:\n        hubspot: {source}\n"
+    );
+    Contract::parse(Path::new("crm_things.odcs.yaml"), &text, None).unwrap()
+}
+
+/// A lake, an account and a contract.
+struct World {
+    directory: tempfile::TempDir,
+    server: Server,
+    contract: Contract,
+}
+
+/// What a table holds of a key: what became of it, and the milliseconds since the start at which it was observed.
+type Seen = Vec<(String, String, i64)>;
+
+impl World {
+    fn new(source: &str, account: Account) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Self { directory, server: Server::start(account), contract: contract(source) }
+    }
+
+    fn lake(&self) -> Lake {
+        Lake::open(self.directory.path().to_str().unwrap()).unwrap()
+    }
+
+    fn run(&self, window: &str, generation: i64) -> Run {
+        Run {
+            id: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
+            attempt: 1,
+            program: "test",
+            table: "bronze_crm_things".into(),
+            window: window.parse().unwrap(),
+            generation,
+            started_at: chrono::DateTime::UNIX_EPOCH,
+        }
+    }
+
+    /// Reads a window, up to the commit.
+    async fn read(&self, run: &Run, landing: &Landing) -> anyhow::Result<Landed> {
+        let api = Api::quick(&self.server.url);
+        let plan = Plan::of(run, &self.contract).unwrap();
+        let bar = Console::new(0).progress("", None);
+        match &plan.source {
+            HubspotSource::Object(object) => {
+                let question = Question::new(object, &run.window);
+                objects::Reading { api: &api, plan: &plan, landing, object, question, sweep: object.sweep, bar }.land().await
+            }
+            HubspotSource::Association(pair) => associations::Reading { api: &api, plan: &plan, landing, pair, bar }.land().await,
+        }
+    }
+
+    /// Lands a window and returns what the summary tells and the rows that came.
+    async fn land(&self, window: &str, generation: i64) -> (Landed, Seen) {
+        let run = self.run(window, generation);
+        let landing = Landing::open(&self.lake(), &self.contract, &run).await.unwrap();
+        let landed = self.read(&run, &landing).await.unwrap();
+        let accepted = landed.files.iter().map(|file| file.rows).sum();
+        let summary = Summary {
+            outcome: Outcome::Committed,
+            ledger: Ledger { read: landed.read, accepted, ..Ledger::default() },
+            ..Summary::begun(run.id, "test", &run.table, run.window)
+        };
+        landing.commit_unmoved(landed.files.clone(), landed.handed, summary).await.unwrap().unwrap();
+        let window = run.window;
+        (landed, self.rows(Some(window.from())).await.into_keys().collect())
+    }
+
+    /// The rows of a window, or all, in the order of their keys, with their payloads.
+    async fn rows(&self, from: Option<chrono::DateTime<chrono::Utc>>) -> BTreeMap<(String, String, i64), Option<String>> {
+        let landing = Landing::open(&self.lake(), &self.contract, &self.run("2019-01-01", 1)).await.unwrap();
+        let columns = ["_key", "_change", "_observed_at", "_payload", "_window_from"];
+        let mut found = BTreeMap::new();
+        for batch in landing.table().read(Some(&columns)).await.unwrap() {
+            let text = |at: usize, row: usize| batch.column(at).as_string::<i32>().value(row).to_owned();
+            let time = |at: usize, row: usize| batch.column(at).as_primitive::<TimestampMicrosecondType>().value(row);
+            for row in (0..batch.num_rows()).filter(|row| from.is_none_or(|from| time(4, *row) == from.timestamp_micros())) {
+                let payload = batch.column(3).as_binary::<i32>().iter().nth(row).unwrap();
+                let payload = payload.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
+                let key = (text(0, row), text(1, row), time(2, row) / 1_000 - START);
+                assert!(found.insert(key.clone(), payload).is_none(), "{key:?} stands twice in one window");
+            }
+        }
+        found
+    }
+}
+
+fn seen(rows: &[(&str, &str, i64)]) -> Seen {
+    rows.iter().map(|(key, change, at)| ((*key).to_owned(), (*change).to_owned(), *at)).collect()
+}
+
+/// Six contacts of the day before, of which three share a millisecond, and one that was archived.
+fn account() -> Account {
+    let live = [(1, -5_000), (2, -7_000), (3, -7_000), (4, -7_000), (5, -1), (11, -DAY)];
+    Account {
+        live: live.into_iter().map(|(id, at)| (id, (START + at, format!("{{\"email\": \"{id}@gr\\u00fcn.de\"}}")))).collect(),
+        archived: BTreeMap::from([(9, START - 60_000)]),
+        ..Account::default()
+    }
+}
+
+const BEFORE: &str = "2017-12-29";
+const FIRST: &str = "2017-12-30";
+
+#[tokio::test]
+async fn a_window_lands_what_changed_and_what_is_gone() {
+    let world = World::new(CONTACTS, account());
+    let (landed, rows) = world.land(BEFORE, 1).await;
+    assert_eq!(
+        rows,
+        seen(&[
+            ("1", "present", -5_000),
+            ("11", "present", -DAY),
+            ("2", "present", -7_000),
+            ("3", "present", -7_000),
+            ("4", "present", -7_000),
+            ("5", "present", -1),
+            ("9", "archived", -60_000),
+        ])
+    );
+    assert_eq!((landed.read, landed.facts["announced"].as_u64(), landed.facts["live"].as_u64()), (7, Some(6), Some(6)));
+    for ((key, change, _), payload) in world.rows(None).await {
+        let account = world.server.account();
+        assert_eq!(payload, Some(account.object(key.parse().unwrap())), "{key} {change}: byte for byte");
+    }
+
+    {
+        let mut account = world.server.account();
+        account.live.insert(2, (START + 10, "{}".into()));
+        account.live.insert(12, (START + DAY - 1, "{}".into()));
+        account.live.insert(13, (START + DAY, "{}".into()));
+        account.live.remove(&3);
+        account.archived.insert(3, START + 20);
+        account.live.remove(&4);
+    }
+    let expected = seen(&[
+        ("1", "present", -5_000),
+        ("12", "present", DAY - 1),
+        ("2", "present", 10),
+        ("3", "archived", 20),
+        ("4", "absent", DAY),
+        ("5", "present", -1),
+    ]);
+    let (landed, rows) = world.land(FIRST, 1).await;
+    assert_eq!(rows, expected, "with the hour before the window, without the first instant after it");
+    assert_eq!((landed.read, landed.facts["absent"].as_u64()), (6, Some(1)));
+    assert!(!landed.facts.contains_key("behind"));
+    assert_eq!(world.rows(None).await.iter().filter(|(_, payload)| payload.is_none()).count(), 1);
+
+    let (_, rows) = world.land("2017-12-31", 1).await;
+    assert_eq!(rows, seen(&[("12", "present", DAY - 1), ("13", "present", DAY)]), "what is known does not land again");
+    assert_eq!(world.land(FIRST, 2).await.1, expected, "a generation forgets what it replaces");
+}
+
+#[tokio::test]
+async fn every_failure_that_passes_changes_nothing() {
+    let world = World::new(CONTACTS, account());
+    let torn = "HTTP/1.1 200 x\r\nContent-Length: 900\r\nConnection: close\r\n\r\n{\"results\":[".to_owned();
+    let failures = [
+        respond(503, "", ""),
+        torn,
+        respond(429, "Retry-After: 0\r\n", r#"{"policyName":"TEN_SECONDLY_ROLLING"}"#),
+        respond(429, "", r#"{"policyName":"TEN_SECONDLY_ROLLING"}"#),
+        respond(200, "", "{\"results\":[{\"id\":\"1\","),
+        respond(423, "", ""),
+    ];
+    world.server.account().failures = failures.into_iter().flat_map(|failure| [Some(failure), None]).collect();
+    assert_eq!(world.land(BEFORE, 1).await.1.len(), 7);
+    assert!(world.server.account().failures.is_empty());
+}
+
+#[tokio::test]
+async fn an_object_that_a_list_misses_is_not_gone() {
+    let world = World::new(CONTACTS, account());
+    world.land(BEFORE, 1).await;
+    world.server.account().hidden = vec![1, 11];
+    world.server.account().live.remove(&11);
+    let (_, rows) = world.land("2017-12-31", 1).await;
+    assert_eq!(rows, seen(&[("11", "absent", 2 * DAY)]));
+}
+
+#[tokio::test]
+async fn a_live_object_that_no_search_shows_is_counted() {
+    let world = World::new(CONTACTS, account());
+    let (landed, _) = world.land("2017-12-30", 1).await;
+    assert_eq!(landed.facts["behind"].as_u64(), Some(1), "11 changed a day before");
+}
+
+#[tokio::test]
+async fn more_properties_than_a_search_takes_are_read_by_id() {
+    let mut world = World::new(CONTACTS, account());
+    if let lake_core::contract::Layer::Bronze(bronze) = &mut world.contract.layer
+        && let lake_core::contract::bronze::Source::Hubspot(HubspotSource::Object(object)) = &mut bronze.source
+    {
+        object.properties = vec!["email".to_owned(); 500];
+    }
+    let (landed, rows) = world.land(BEFORE, 1).await;
+    assert_eq!((rows.len(), landed.facts["properties_by"].as_str()), (7, Some("id")));
+    let account = world.server.account();
+    let reading = account.asked.iter().find(|asked| asked.contains("/batch/read ")).unwrap();
+    assert!(reading.matches("\"email\"").count() == 500, "{reading}");
+    assert!(account.asked.iter().any(|asked| asked.contains("/search ") && asked.contains("\"properties\":[\"hs_object_id\"]")));
+}
+
+#[tokio::test]
+async fn a_cursor_that_the_type_does_not_have_stops_the_run() {
+    let world = World::new(&CONTACTS.replace("changed", "hs_lastmodifieddate").replace("city", "citty"), account());
+    let run = world.run(BEFORE, 1);
+    let landing = Landing::open(&world.lake(), &world.contract, &run).await.unwrap();
+    let error = world.read(&run, &landing).await.unwrap_err();
+    assert!(format!("{error:#}").contains("contacts have no property `citty`, `hs_lastmodifieddate`"), "{error:#}");
+    assert_eq!(error.downcast_ref(), Some(&lake_core::Fault::Data));
+}
+
+fn to(id: u64, types: &[u64]) -> String {
+    let types: Vec<String> =
+        types.iter().map(|id| format!("{{\"category\":\"HUBSPOT_DEFINED\",\"typeId\":{id}, \"label\":null}}")).collect();
+    format!("{{\"toObjectId\": {id},\"associationTypes\":[{}]}}", types.join(","))
+}
+
+#[tokio::test]
+async fn only_associations_that_changed_land() {
+    let mut account = account();
+    account.pairs.insert(1, (71..=75).map(|id| to(id, &[279])).collect());
+    account.pairs.insert(2, vec![to(71, &[1, 279]), to(72, &[279])]);
+    account.pairs.insert(9, vec![to(71, &[279])]);
+    let world = World::new(PAIRS, account);
+    let (landed, rows) = world.land(FIRST, 1).await;
+    let all = ["1/71", "1/72", "1/73", "1/74", "1/75", "2/71", "2/72"];
+    assert_eq!(rows, seen(&all.map(|key| (key, "present", 0))), "of live contacts, every page");
+    assert_eq!(landed.facts["associations"].as_u64(), Some(7));
+    assert_eq!(world.rows(None).await[&("2/71".into(), "present".into(), 0)], Some(to(71, &[1, 279])));
+
+    {
+        let mut account = world.server.account();
+        account.pairs.insert(1, (72..=76).map(|id| to(id, &[279])).collect());
+        account.pairs.insert(2, vec![to(71, &[279, 1]), to(72, &[1, 279])]);
+    }
+    let expected = seen(&[("1/71", "absent", DAY), ("1/76", "present", DAY), ("2/72", "present", DAY)]);
+    assert_eq!(world.land("2017-12-31", 1).await.1, expected, "removed, new, of other types");
+    world.server.account().live.remove(&2);
+    let (landed, rows) = world.land("2018-01-01", 1).await;
+    assert_eq!(rows, seen(&[("2/71", "absent", 2 * DAY), ("2/72", "absent", 2 * DAY)]), "their contact is gone");
+    assert_eq!((landed.read, landed.facts["absent"].as_u64()), (2, Some(2)));
+    assert_eq!(world.land("2018-01-02", 1).await.1, []);
+}

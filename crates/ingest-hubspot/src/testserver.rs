@@ -1,0 +1,195 @@
+//! A small HubSpot for tests: objects, archived ones and associations that a test can change, in pages of two, with failures on demand.
+
+use lake_http::Url;
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+/// Objects of one page of a list and associations of one page.
+const PAGE: usize = 2;
+
+/// What the account holds.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    /// Live objects: last change in milliseconds, and the text of their properties.
+    pub(crate) live: BTreeMap<u64, (i64, String)>,
+    /// Archived objects: when, in milliseconds.
+    pub(crate) archived: BTreeMap<u64, i64>,
+    /// Associations by object: the elements of `to`.
+    pub(crate) pairs: BTreeMap<u64, Vec<String>>,
+    /// Live objects that a list does not show.
+    pub(crate) hidden: Vec<u64>,
+    /// What the next requests are answered with: head and body as they are sent, or what the account holds.
+    pub(crate) failures: VecDeque<Option<String>>,
+    /// What was asked: method, path and body.
+    pub(crate) asked: Vec<String>,
+}
+
+/// A running server.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    /// Where it listens.
+    pub(crate) url: Url,
+    account: Arc<Mutex<Account>>,
+}
+
+impl Server {
+    /// Starts a server on an account.
+    pub(crate) fn start(account: Account) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let server = Self { url, account: Arc::new(Mutex::new(account)) };
+        let own = server.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let own = own.clone();
+                std::thread::spawn(move || own.answer(stream.unwrap()));
+            }
+        });
+        server
+    }
+
+    /// The account, to look at and to change.
+    pub(crate) fn account(&self) -> MutexGuard<'_, Account> {
+        self.account.lock().unwrap()
+    }
+
+    fn answer(&self, mut stream: TcpStream) {
+        let (head, body) = request(&mut stream);
+        let target = head.split(' ').nth(1).unwrap().to_owned();
+        let mut account = self.account();
+        account.asked.push(format!("{} {target} {body}", head.split(' ').next().unwrap()));
+        let failure = account.failures.pop_front().flatten();
+        let answer = failure.unwrap_or_else(|| {
+            let url = self.url.join(&target).unwrap();
+            let body = serde_json::from_str(&body).unwrap_or(Value::Null);
+            respond(200, "", &account.question(&url, &body).to_string())
+        });
+        drop(account);
+        let _ = stream.write_all(answer.as_bytes());
+    }
+}
+
+/// An answer as it is sent.
+pub(crate) fn respond(status: u16, headers: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status} x\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+}
+
+fn request(stream: &mut TcpStream) -> (String, String) {
+    let mut seen = Vec::new();
+    let mut byte = [0];
+    while !seen.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) > 0 {
+        seen.push(byte[0]);
+    }
+    let head = String::from_utf8(seen).unwrap();
+    let length = head.to_lowercase().lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body).unwrap();
+    (head, String::from_utf8(body).unwrap())
+}
+
+fn time(ms: i64) -> String {
+    chrono::DateTime::from_timestamp_millis(ms).unwrap().format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}
+
+impl Account {
+    /// Text of an object, in a spelling that no JSON writer would choose.
+    pub(crate) fn object(&self, id: u64) -> String {
+        match (self.live.get(&id), self.archived.get(&id)) {
+            (Some((ms, properties)), _) => {
+                let at = time(*ms);
+                format!("{{ \"id\":\"{id}\", \"properties\" : {properties},\"updatedAt\":\"{at}\",\"archived\":false}}")
+            }
+            (None, Some(ms)) => {
+                let at = time(*ms);
+                format!("{{\"id\":\"{id}\",\"updatedAt\":\"{at}\",\"archived\":true,\"archivedAt\":\"{at}\"}}")
+            }
+            _ => panic!("no object {id}"),
+        }
+    }
+
+    fn question(&self, url: &Url, body: &Value) -> Raw {
+        let path = url.path();
+        if path.starts_with("/crm/properties/2026-09/") {
+            let names = ["email", "city", "changed", "hs_object_id"].map(|name| json!({ "name": name }).to_string());
+            return Raw::results(&names);
+        }
+        if path.starts_with("/crm/associations/2026-09/") {
+            return self.associations(body);
+        }
+        match path.rsplit('/').next() {
+            Some("search") => self.search(body),
+            Some("read") => {
+                let ids = ids(body).into_iter().filter(|id| self.live.contains_key(id));
+                Raw::results(&ids.rev().map(|id| self.object(id)).collect::<Vec<_>>())
+            }
+            _ => self.list(url),
+        }
+    }
+
+    fn search(&self, body: &Value) -> Raw {
+        let filter =
+            |at: usize, key: &str| -> i64 { body["filterGroups"][0]["filters"][at][key].as_str().unwrap().parse().unwrap() };
+        assert_eq!((body["sorts"][0].as_str(), body["after"].as_str()), (Some("hs_object_id"), Some("0")));
+        let limit = usize::try_from(body["limit"].as_u64().unwrap()).unwrap();
+        let inside = |(id, (ms, _)): &(&u64, &(i64, String))| {
+            (filter(0, "value")..=filter(0, "highValue")).contains(ms) && i64::try_from(**id).unwrap() > filter(1, "value")
+        };
+        let found: Vec<u64> = self.live.iter().filter(inside).map(|(id, _)| *id).collect();
+        let page: Vec<String> = found.iter().take(limit).map(|id| self.object(*id)).collect();
+        Raw(format!("{{\"total\":{},\"results\":[{}]}}", found.len(), page.join(",")))
+    }
+
+    fn list(&self, url: &Url) -> Raw {
+        let query: BTreeMap<_, _> = url.query_pairs().collect();
+        let after = query.get("after").map_or(0, |after| after.parse().unwrap());
+        let all: Vec<u64> = match query["archived"].as_ref() {
+            "true" => self.archived.keys().copied().collect(),
+            _ => self.live.keys().copied().filter(|id| !self.hidden.contains(id)).collect(),
+        };
+        let rest: Vec<u64> = all.into_iter().filter(|id| *id > after).collect();
+        let page: Vec<String> = rest.iter().take(PAGE).map(|id| self.object(*id)).collect();
+        let next = rest.get(PAGE - 1).filter(|_| rest.len() > PAGE);
+        let paging = next.map_or(String::new(), |id| format!(",\"paging\":{{\"next\":{{\"after\":\"{id}\"}}}}"));
+        Raw(format!("{{\"results\":[{}]{paging}}}", page.join(",")))
+    }
+
+    fn associations(&self, body: &Value) -> Raw {
+        let mut results = Vec::new();
+        for input in body["inputs"].as_array().unwrap() {
+            let id: u64 = input["id"].as_str().unwrap().parse().unwrap();
+            let start = input["after"].as_str().map_or(0, |after| after.parse().unwrap());
+            let Some(all) = self.pairs.get(&id) else { continue };
+            let rest = &all[start..];
+            let end = start + PAGE;
+            let next = (rest.len() > PAGE).then(|| format!(",\"paging\":{{\"next\":{{\"after\":\"{end}\"}}}}"));
+            let to = rest.iter().take(PAGE).cloned().collect::<Vec<_>>().join(" , ");
+            results.push(format!("{{\"from\":{{\"id\":\"{id}\"}},\"to\":[{to}]{}}}", next.unwrap_or_default()));
+        }
+        Raw::results(&results)
+    }
+}
+
+fn ids(body: &Value) -> std::vec::IntoIter<u64> {
+    let inputs = body["inputs"].as_array().unwrap().iter();
+    inputs.map(|input| input["id"].as_str().unwrap().parse().unwrap()).collect::<Vec<_>>().into_iter()
+}
+
+/// Text of an answer.
+struct Raw(String);
+
+impl Raw {
+    fn results(results: &[String]) -> Self {
+        Self(format!("{{\"results\":[{}]}}", results.join(",")))
+    }
+}
+
+impl std::fmt::Display for Raw {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,145 @@
+//! Why the Data API failed, who has to act, and what may be told: never a value of a row.
+
+use aws_sdk_redshiftdata::error::{ProvideErrorMetadata, SdkError};
+use lake_core::{Fault, fault::Faulty};
+use std::{error::Error, time::Duration};
+
+/// What is being done while the columns are asked for.
+pub(crate) const DESCRIBE: &str = "describe the table";
+/// What is being done while rows are counted.
+pub(crate) const COUNT: &str = "count the rows";
+/// What is being done while rows are counted and written to the stage.
+pub(crate) const UNLOAD: &str = "unload the rows";
+
+/// Why the Data API could not be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AwsError {
+    /// There is no such table, or the user may not see it.
+    #[error("find table `{table}`: the catalogue shows none of its columns")]
+    NoTable { table: String },
+    /// The service did not take the request.
+    #[error("{action}: {message}")]
+    Failed { action: &'static str, message: String, fault: Fault },
+    /// A statement failed.
+    #[error("{action}: statement {id} {message}")]
+    Statement { action: &'static str, id: String, message: String, fault: Fault },
+    /// A statement took too long and was cancelled.
+    #[error("{action}: not done after {} s, so it was cancelled", waited.as_secs())]
+    Silent { action: &'static str, waited: Duration },
+}
+
+impl AwsError {
+    /// Turns an error of the client into ours.
+    pub(crate) fn of<E, R>(action: &'static str, error: &SdkError<E, R>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+        R: std::fmt::Debug + 'static,
+    {
+        match error {
+            SdkError::ServiceError(_) => {
+                let code = error.code().unwrap_or("unknown error");
+                let message = format!("{code}: {}", error.message().unwrap_or("the service says no more"));
+                Self::Failed { action, message, fault: fault_of(code) }
+            }
+            other => {
+                let ours = matches!(other, SdkError::ConstructionFailure(_))
+                    || matches!(other, SdkError::DispatchFailure(failure) if failure.is_user() || (failure.is_other() && failure.as_other().is_none()));
+                Self::Failed { action, message: root(other), fault: if ours { Fault::Config } else { Fault::Transient } }
+            }
+        }
+    }
+
+    /// A statement that the server gave up, with its text where that cannot quote a value.
+    pub(crate) fn statement(action: &'static str, id: &str, text: &str) -> Self {
+        let text = text.lines().next().unwrap_or_default();
+        let message = if action == DESCRIBE { format!("failed: {text}") } else { "failed".to_owned() };
+        Self::Statement { action, id: id.to_owned(), message, fault: fault_of_text(text) }
+    }
+}
+
+impl Faulty for AwsError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::NoTable { .. } => Fault::Config,
+            Self::Failed { fault, .. } | Self::Statement { fault, .. } => *fault,
+            Self::Silent { .. } => Fault::Transient,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoTable { .. } => "check schema and table in the contract, and the user's grants".into(),
+            Self::Failed { fault: Fault::Config, .. } => {
+                "check region and credentials, --database, and --cluster or --workgroup".into()
+            }
+            Self::Statement { id, .. } => {
+                format!("`aws redshift-data describe-statement --id {id}` tells why; check --unload-role and the user's grants")
+            }
+            Self::Failed { .. } | Self::Silent { .. } => "run the same command again later".into(),
+        })
+    }
+}
+
+/// Whose fault a code of the service is.
+fn fault_of(code: &str) -> Fault {
+    let later = [
+        "InternalServer",
+        "Throttl",
+        "TooManyRequests",
+        "ActiveS",
+        "ActiveW",
+        "ServiceUnavailable",
+        "DatabaseConnection",
+        "QueryTimeout",
+    ];
+    if later.iter().any(|start| code.starts_with(start)) { Fault::Transient } else { Fault::Config }
+}
+
+/// Whose fault a statement's failure is; there is no code, only text. What is not known may pass.
+fn fault_of_text(text: &str) -> Fault {
+    let text = text.to_lowercase();
+    let ours = [
+        "permission denied",
+        "does not exist",
+        "not authorized",
+        "access denied",
+        "accessdenied",
+        "syntax error",
+        "invalid credential",
+    ];
+    if ours.iter().any(|part| text.contains(part)) { Fault::Config } else { Fault::Transient }
+}
+
+/// The innermost cause, which is the one that tells something.
+fn root(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_pass_is_transient() {
+        for code in ["InternalServerException", "ThrottlingException", "ActiveStatementsExceededException"] {
+            assert_eq!(fault_of(code), Fault::Transient, "{code}");
+        }
+        for code in ["ValidationException", "AccessDeniedException", "ResourceNotFoundException", "ExpiredTokenException"] {
+            assert_eq!(fault_of(code), Fault::Config, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_failed_unload_never_quotes_the_server() {
+        let failed = AwsError::statement(UNLOAD, "abc-1", "ERROR: invalid value 'ada@example.com' for numeric\nmore");
+        assert_eq!((failed.to_string().as_str(), failed.fault()), ("unload the rows: statement abc-1 failed", Fault::Transient));
+        let denied = AwsError::statement(UNLOAD, "abc-1", "ERROR: S3ServiceException:Access Denied,Status 403");
+        assert_eq!(denied.fault(), Fault::Config);
+        let described = AwsError::statement(DESCRIBE, "abc-1", "ERROR: permission denied for schema behavior");
+        assert!(described.to_string().ends_with("failed: ERROR: permission denied for schema behavior"));
+    }
+}

@@ -1,0 +1,173 @@
+//! Why the wire failed, who has to act, and what may be told: never a value of a row.
+
+use crate::tls::TrustError;
+use lake_core::{Fault, fault::Faulty};
+use std::{io, time::Duration};
+use tokio_postgres::error::DbError;
+use tokio_rustls::rustls;
+
+/// What is being done while the login goes on.
+pub(crate) const LOGIN: &str = "log in to Redshift";
+/// What is being done while rows come.
+pub(crate) const READ: &str = "read rows";
+
+/// Why Redshift could not be read over the wire.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WireError {
+    /// Nothing can be trusted.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The server does not prove to be who it should be.
+    #[error("verify that the server is `{host}`: {problem}")]
+    Certificate { host: String, problem: String },
+    /// The server refuses the user.
+    #[error("log in to Redshift as `{user}`: {message}")]
+    Refused { user: String, message: String },
+    /// There is no such table, or the user may not see it.
+    #[error("find table `{table}`: {message}")]
+    NoTable { table: String, message: String },
+    /// The server did not do what was asked.
+    #[error("{action}: {message}")]
+    Failed { action: &'static str, message: String, fault: Fault },
+    /// No answer in time.
+    #[error("{action}: no answer for {} s", waited.as_secs())]
+    Silent { action: &'static str, waited: Duration },
+    /// The server delivers other rows than it counts.
+    #[error("read all rows: the server counts {counted} and delivers {read}")]
+    Torn { counted: u64, read: u64 },
+}
+
+impl Faulty for WireError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Trust(_) | Self::Certificate { .. } | Self::Refused { .. } | Self::NoTable { .. } => Fault::Config,
+            Self::Failed { fault, .. } => *fault,
+            Self::Silent { .. } | Self::Torn { .. } => Fault::Transient,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Trust(_) => "give the PEM file with --ca-file or REDSHIFT_CA_FILE".into(),
+            Self::Certificate { .. } => {
+                "nothing was sent; --host must be the name in the certificate and --ca-file its authority".into()
+            }
+            Self::Refused { .. } => "check --user, --database and the secret `redshift/password`".into(),
+            Self::NoTable { .. } => "check schema and table in the contract, and the user's grants".into(),
+            Self::Silent { .. } | Self::Torn { .. } => "run the same command again later".into(),
+            Self::Failed { fault: Fault::Transient, .. } => "the source may be down; run the same command again later".into(),
+            Self::Failed { .. } => return None,
+        })
+    }
+}
+
+/// Who is asked for what: what errors name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Names {
+    /// Host.
+    pub(crate) host: String,
+    /// User.
+    pub(crate) user: String,
+    /// `schema.table`.
+    pub(crate) table: String,
+}
+
+impl Names {
+    /// Turns the protocol's error into ours.
+    pub(crate) fn failed(&self, action: &'static str, error: &tokio_postgres::Error) -> WireError {
+        match (error.as_db_error(), std::error::Error::source(error)) {
+            (Some(error), _) => self.said(action, error),
+            (None, Some(cause)) => match cause.downcast_ref::<io::Error>() {
+                Some(cause) => self.broken(action, cause),
+                // No TLS at the server, or a way to log in that is none of ours: it stays so until somebody changes it.
+                None => WireError::Failed { action, message: plain(&cause.to_string()), fault: Fault::Config },
+            },
+            (None, None) => WireError::Failed { action, message: plain(&error.to_string()), fault: Fault::Transient },
+        }
+    }
+
+    /// The connection does not come about, or breaks.
+    fn broken(&self, action: &'static str, cause: &io::Error) -> WireError {
+        let tls = cause.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        match tls {
+            Some(rustls::Error::InvalidCertificate(problem)) => {
+                WireError::Certificate { host: self.host.clone(), problem: plain(&problem.to_string()) }
+            }
+            Some(other) => WireError::Failed { action, message: plain(&other.to_string()), fault: Fault::Config },
+            None => {
+                // A name that no certificate can be for stays so until somebody changes it.
+                let ours = cause.kind() == io::ErrorKind::InvalidInput;
+                let fault = if ours { Fault::Config } else { Fault::Transient };
+                WireError::Failed { action, message: plain(&cause.to_string()), fault }
+            }
+        }
+    }
+
+    /// The server says no. While rows are read its text is left out: it could quote a value.
+    fn said(&self, action: &'static str, error: &DbError) -> WireError {
+        let code = error.code().code();
+        let message = if action == READ { format!("the server answers with error {code}") } else { plain(error.message()) };
+        match fault_of(code) {
+            _ if code.starts_with("28") => WireError::Refused { user: self.user.clone(), message },
+            _ if matches!(code, "42P01" | "3F000" | "42501") => WireError::NoTable { table: self.table.clone(), message },
+            fault => WireError::Failed { action, message, fault },
+        }
+    }
+}
+
+/// Whose fault an SQLSTATE is. What is not known may pass: Redshift says `XX000` to much.
+fn fault_of(code: &str) -> Fault {
+    match code.get(..2) {
+        Some("22") => Fault::Data,
+        Some("0A" | "28" | "3D" | "3F" | "42") => Fault::Config,
+        _ => Fault::Transient,
+    }
+}
+
+/// The first line of a message.
+fn plain(message: &str) -> String {
+    message.lines().next().unwrap_or_default().trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio_rustls::rustls::CertificateError;
+
+    fn names() -> Names {
+        Names { host: "warehouse.example".into(), user: "sluice".into(), table: "behavior.events".into() }
+    }
+
+    #[test]
+    fn an_untrusted_certificate_is_a_configuration_error() {
+        let cause =
+            io::Error::new(io::ErrorKind::InvalidData, rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer));
+        let error = names().broken(LOGIN, &cause);
+        assert_eq!(error.to_string(), "verify that the server is `warehouse.example`: UnknownIssuer");
+        assert_eq!(error.fault(), Fault::Config);
+    }
+
+    #[test]
+    fn a_server_that_is_down_is_transient() {
+        let error = names().broken(LOGIN, &io::Error::from(io::ErrorKind::ConnectionRefused));
+        assert_eq!((error.fault(), error.to_string()), (Fault::Transient, "log in to Redshift: connection refused".into()));
+    }
+
+    #[test]
+    fn the_state_says_who_has_to_act() {
+        let cases = [
+            ("22P02", Fault::Data),
+            ("42601", Fault::Config),
+            ("3D000", Fault::Config),
+            ("0A000", Fault::Config),
+            ("57014", Fault::Transient),
+            ("53300", Fault::Transient),
+            ("57P03", Fault::Transient),
+            ("XX000", Fault::Transient),
+            ("", Fault::Transient),
+        ];
+        for (code, fault) in cases {
+            assert_eq!(fault_of(code), fault, "{code}");
+        }
+    }
+}
