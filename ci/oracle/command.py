@@ -9,7 +9,7 @@ from pathlib import Path
 
 from oracle import judge, ledger, mutations, pipeline, real_lines
 from oracle.lake import Lake
-from oracle.tables import ATTRIBUTION_SHARES, PENDING, TABLES
+from oracle.tables import ATTRIBUTION_SHARES, TABLES
 from oracle.vocabulary import WINDOWS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -41,7 +41,6 @@ def arguments(argv):
             "--through", choices=[window.batch for window in WINDOWS], default=None, help="the last batch that was run"
         )
         command.add_argument("--data", default=None, help="what the sources publish (default: $SLUICE_HOME/sources/data)")
-        command.add_argument("--pending", action="store_true", help="also the tables that have no contract yet")
         command.add_argument("--token-key", default=None, help="default: $SLUICE_HOME/secrets/masking/token-key")
     return parser.parse_args(argv)
 
@@ -58,7 +57,7 @@ def bench_of(options, needs_key):
         raise Unusable(f"no token key in {path}: ci/demo makes it")
     else:
         key = ("k1", bytes(32))
-    return pipeline.workbench(data, key, options.through, frozenset() if options.pending else PENDING)
+    return pipeline.workbench(data, key, options.through)
 
 
 def check(options):
@@ -102,10 +101,10 @@ def check(options):
 
 
 def say_what_is_not_judged(bench):
-    """Names the tables that have no contract yet or whose data the sources do not have: on stderr, so that it is never overlooked."""
+    """Names the tables whose data the sources do not have: on stderr, so that it is never overlooked."""
     left_out = [table.name for table in TABLES if table not in bench.tables]
     if left_out:
-        print(f"not judged, for want of a contract or of data: {', '.join(left_out)}", file=sys.stderr)
+        print(f"not judged, for want of data: {', '.join(left_out)}", file=sys.stderr)
 
 
 def mutate(options):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from oracle import attribution, behavior, campaigns, crm, customer_contacts, dates, dims, fx, hubspot, performance, sales, segments
 from oracle import silver, sources, stream
-from oracle.tables import CRM_ATTRIBUTES, PENDING, TABLES
+from oracle.tables import TABLES
 from oracle.workbench import Workbench
 
 MODULES = (sources, stream, fx, silver, campaigns, behavior, hubspot, crm, customer_contacts, dates, dims, sales, attribution)
@@ -20,15 +20,13 @@ def token_key(path):
     return stored["key_id"], bytes.fromhex(stored["key"])
 
 
-def workbench(data, key, through=None, pending=PENDING):
+def workbench(data, key, through=None):
     """Returns the workbench of the sources in `data`, up to and with batch `through`; `tables` are those that it judges.
 
-    A table is judged when it is not `pending` and the sources hold what it needs; the same decides whether the customers' dimension
-    shows what the CRM knows.
+    A table is judged when the sources hold what it needs; the same decides whether the customers' dimension shows what the CRM knows.
     """
     parts = {part for part in PARTS if (Path(data) / "history" / part).is_dir()}
-    shows_crm = "hubspot" in parts and CRM_ATTRIBUTES not in pending
-    bench = Workbench(data, STAGES if shows_crm else STAGES | customer_contacts.NOTHING_KNOWN, through, key)
+    bench = Workbench(data, STAGES if "hubspot" in parts else STAGES | customer_contacts.NOTHING_KNOWN, through, key)
     bench.parts = parts
-    bench.tables = tuple(table for table in TABLES if table.name not in pending and parts.issuperset(table.needs))
+    bench.tables = tuple(table for table in TABLES if parts.issuperset(table.needs))
     return bench

@@ -280,24 +280,3 @@ TABLES = (
     ),
     Table("gold_product_performance", ("product_id", "month"), PRODUCT_PERFORMANCE, open_ended=True, derived=True),
 )
-
-# Not a table: the attributes of gold_dim_customers that come from the CRM.
-CRM_ATTRIBUTES = "gold_dim_customers/crm"
-# What has no contract yet: it is computed and tested, and no lake is judged by it unless `--pending` asks for that. The commit that
-# brings a table's contract takes its name out; the last one takes this list and the option with it.
-PENDING = frozenset(
-    (
-        "silver_campaigns",
-        "silver_campaign_targets",
-        "silver_coupon_redemptions",
-        "silver_behavior_events",
-        "silver_contacts",
-        "silver_contacts_history",
-        "silver_companies",
-        "silver_contact_companies",
-        CRM_ATTRIBUTES,
-        "gold_marketing_attribution",
-        "gold_customer_segments",
-        "gold_product_performance",
-    )
-)

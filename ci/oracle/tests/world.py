@@ -182,7 +182,7 @@ class World:
         """Writes the world and yields its workbench, which judges every table."""
         with tempfile.TemporaryDirectory() as folder:
             self.write(Path(folder))
-            yield pipeline.workbench(folder, TOKEN_KEY, through, pending=frozenset())
+            yield pipeline.workbench(folder, TOKEN_KEY, through)
 
 
 def rows_of(bench, name, rules=DEFINED):

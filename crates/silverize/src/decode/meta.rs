@@ -94,9 +94,11 @@ impl<'a> Meta<'a> {
         self.window_from.value(row).saturating_sub(event) > LATE_MICROS
     }
 
-    /// Whether an event lies behind a late window, counted back from the end of the ingest date.
+    /// Whether an event lies behind a late window, counted back from the end of the window's first day: counted from its
+    /// last day, a first load of a year would hold all but its last week.
     pub(crate) fn behind(&self, row: usize, event: i64, window: i64) -> bool {
-        event < (i64::from(self.ingest_date.value(row)) + 1) * DAY_MICROS - window
+        let first_day = self.window_from.value(row).div_euclid(DAY_MICROS);
+        event < (first_day + 1) * DAY_MICROS - window
     }
 }
 
@@ -109,6 +111,8 @@ fn typed<'a, T>(batch: &'a RecordBatch, name: &str, cast: impl Fn(&'a ArrayRef) 
 mod tests {
     use super::*;
     use crate::testing::bronze;
+    use arrow::array::{Date32Array, TimestampMicrosecondArray};
+    use std::sync::Arc;
 
     #[test]
     fn late_is_more_than_a_day_before_the_window() {
@@ -119,10 +123,25 @@ mod tests {
     }
 
     #[test]
-    fn the_late_window_is_counted_back_from_the_end_of_the_ingest_date() {
-        let batch = bronze(&[Some(b"{}")]);
-        let meta = Meta::of(&batch).unwrap();
+    fn the_late_window_is_counted_back_from_the_end_of_the_windows_first_day() {
         let edge = crate::testing::WINDOW_FROM + DAY_MICROS - 7 * DAY_MICROS;
-        assert!(!meta.behind(0, edge, 7 * DAY_MICROS) && meta.behind(0, edge - 1, 7 * DAY_MICROS));
+        let holds = |batch: &RecordBatch| {
+            let meta = Meta::of(batch).unwrap();
+            !meta.behind(0, edge, 7 * DAY_MICROS) && meta.behind(0, edge - 1, 7 * DAY_MICROS)
+        };
+        let day = bronze(&[Some(b"{}")]);
+        assert!(holds(&day));
+        assert!(holds(&with(&day, META[2], Arc::new(micros(crate::testing::WINDOW_FROM + DAY_MICROS / 2)))), "a window that begins at noon");
+        assert!(holds(&with(&day, META[1], Arc::new(Date32Array::from_value(crate::testing::INGEST_DATE + 364, 1)))), "a window of a year");
+    }
+
+    fn micros(instant: i64) -> TimestampMicrosecondArray {
+        TimestampMicrosecondArray::from_value(instant, 1).with_timezone("UTC")
+    }
+
+    fn with(batch: &RecordBatch, name: &str, column: ArrayRef) -> RecordBatch {
+        let mut columns = batch.columns().to_vec();
+        columns[batch.schema().index_of(name).unwrap()] = column;
+        RecordBatch::try_new(batch.schema(), columns).unwrap()
     }
 }
