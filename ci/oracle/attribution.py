@@ -34,7 +34,8 @@ def order_revenue(step):
 def touches(step):
     """The pairs of an order and a touch of its customer: "[ordered_at - 30 days, ordered_at) count".
 
-    "A touch counts when utm_campaign is not null (whatever campaign it names); campaign_id = utm_campaign". A day has 24 hours.
+    "A touch counts when utm_campaign is not null (whatever campaign it names); campaign_id = utm_campaign", but for the name that
+    stands for no campaign. A day has 24 hours.
     """
     rules = step.rules
     start = ">" if rules.touch_at_start_excluded else ">="
@@ -43,7 +44,7 @@ def touches(step):
         "SELECT o.order_id, o.business_date, o.net_usd, e.event_id, e.utm_campaign AS campaign_id, e.event_ts, "
         "epoch_us(o.ordered_at) - epoch_us(e.event_ts) AS micros_before "
         f"FROM {step['order_revenue']} o JOIN {step['silver_behavior_events']} e ON e.resolved_customer_id = o.customer_id "
-        f"WHERE e.utm_campaign IS NOT NULL AND e.event_ts {start} o.ordered_at - INTERVAL {TOUCH_WINDOW.days * 24} HOUR "
+        f"WHERE e.utm_campaign <> '{UNATTRIBUTED}' AND e.event_ts {start} o.ordered_at - INTERVAL {TOUCH_WINDOW.days * 24} HOUR "
         f"AND e.event_ts {end} o.ordered_at"
     )
 
@@ -152,7 +153,8 @@ def marketing_attribution(step):
         "CAST(sum(conversions) AS BIGINT) AS conversions, CAST(sum(attributed_usd) AS HUGEINT) AS attributed_usd "
         f"FROM {step['attribution_shares']} GROUP BY ALL), "
         "days AS (SELECT campaign_id, daily_cost, CAST(unnest(generate_series(CAST(start_date AS TIMESTAMP), "
-        f"CAST({last} AS TIMESTAMP), INTERVAL 1 DAY)) AS DATE) AS business_date FROM {step['silver_campaigns']}), "
+        f"CAST({last} AS TIMESTAMP), INTERVAL 1 DAY)) AS DATE) AS business_date FROM {step['silver_campaigns']} "
+        f"WHERE campaign_id <> '{UNATTRIBUTED}'), "
         f"spent AS (SELECT campaign_id, business_date, model, daily_cost FROM days CROSS JOIN (VALUES {models}) m (model)), "
         "met AS (SELECT campaign_id, business_date, model, COALESCE(touches, 0) AS touches, COALESCE(conversions, 0) AS conversions, "
         "COALESCE(attributed_usd, 0) AS attributed_usd, COALESCE(daily_cost, 0) AS cost_usd "

@@ -94,6 +94,9 @@ class Service:
             raise Refused("ThrottlingException", "Rate exceeded")
         if self.fails("unauthorized", operation == "BatchExecuteStatement"):
             raise Refused("AccessDeniedException", "User is not authorized to perform: redshift-data:BatchExecuteStatement")
+        batch = operation == "DescribeStatement" and len(self.statements[request["Id"]].sqls) > 1
+        if self.fails("describe-denied", batch):
+            raise Refused("AccessDeniedException", "User is not authorized to perform: redshift-data:DescribeStatement")
         answer = self.operations[operation](request)
         broken = ParamValidator().validate(answer, shapes.output_shape)
         assert not broken.has_errors(), broken.generate_report()
@@ -189,7 +192,7 @@ class Service:
         bucket, prefix = parts["bucket"], parts["prefix"]
         if self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("KeyCount"):
             raise Refused("", "Specified unload destination on S3 is not empty. Consider using ALLOWOVERWRITE")
-        rows = self.database.execute(parts["query"].replace("''", "'")).to_arrow_table()
+        rows = self.database.execute(parts["query"].replace("''", "'").replace("\\\\", "\\")).to_arrow_table()
         files, counts = {}, {}
         for number in range(SLICES):
             part = rows.slice(number * (len(rows) // SLICES), None if number == SLICES - 1 else len(rows) // SLICES)

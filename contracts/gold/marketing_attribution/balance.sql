@@ -21,7 +21,7 @@ pairs AS (
         ON o.customer_key = c.customer_key
         AND e.event_ts >= o.ordered_at - INTERVAL '30 days'
         AND e.event_ts < o.ordered_at
-    WHERE e.utm_campaign IS NOT NULL AND c.customer_id <> 'unknown'
+    WHERE e.utm_campaign <> 'unattributed' AND c.customer_id <> 'unknown'
 ),
 calendar AS (
     SELECT MIN(date) AS first_date, MAX(date) AS last_date
@@ -33,7 +33,13 @@ campaigns AS (
         CAST(LEAST(c.end_date, k.last_date) AS INT) - CAST(GREATEST(c.start_date, k.first_date) AS INT) + 1 AS days
     FROM silver_campaigns c
     CROSS JOIN calendar k
-    WHERE c.start_date IS NOT NULL AND c.end_date IS NOT NULL
+    WHERE c.start_date IS NOT NULL AND c.end_date IS NOT NULL AND c.campaign_id <> 'unattributed'
+),
+customers AS (
+    -- An order whose customer the dimension does not know would silently be nobody's.
+    SELECT (SELECT COUNT(*) FROM orders) AS orders, COUNT(*) AS found
+    FROM orders o
+    JOIN gold_dim_customers c ON c.customer_key = o.customer_key
 ),
 costs AS (
     SELECT COALESCE(SUM(daily_cost * days), 0) AS cost_usd
@@ -70,6 +76,9 @@ UNION ALL
 SELECT CONCAT('cost by ', f.model), CAST(e.cost_usd AS DECIMAL(38, 4)), CAST(f.cost_usd AS DECIMAL(38, 4))
 FROM found f
 CROSS JOIN costs e
+UNION ALL
+SELECT 'orders with a customer', CAST(orders AS DECIMAL(38, 4)), CAST(found AS DECIMAL(38, 4))
+FROM customers
 UNION ALL
 SELECT 'models', CAST(5 AS DECIMAL(38, 4)), CAST(COUNT(*) AS DECIMAL(38, 4))
 FROM found

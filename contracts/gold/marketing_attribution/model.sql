@@ -22,7 +22,8 @@ customer_orders AS (
 touches AS (
     SELECT event_id, resolved_customer_id AS customer_id, event_ts AS touched_at, utm_campaign AS campaign_id
     FROM silver_behavior_events
-    WHERE utm_campaign IS NOT NULL AND resolved_customer_id <> 'unknown'
+    -- `unattributed` is our word for no campaign; anybody can write it into a link.
+    WHERE utm_campaign <> 'unattributed' AND resolved_customer_id <> 'unknown'
 ),
 touched_orders AS (
     -- Every touch of every order, in the order in which they came.
@@ -75,6 +76,7 @@ campaign_days AS (
     SELECT c.campaign_id, d.date AS business_date, COALESCE(c.daily_cost, 0) AS daily_cost
     FROM silver_campaigns c
     JOIN gold_dim_date d ON d.date BETWEEN c.start_date AND c.end_date
+    WHERE c.campaign_id <> 'unattributed'
 ),
 entries AS (
     SELECT campaign_id, business_date, model, 1 AS touches, conversions, attributed_usd, CAST(0 AS DECIMAL(18, 2)) AS cost_usd

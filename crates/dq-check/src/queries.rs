@@ -4,10 +4,10 @@
 //! or fail to answer, is a finding.
 
 use anyhow::Context as _;
-use lake_core::{Contract, Fault, Policy, fault::Faulty as _};
+use lake_core::{Contract, Policy};
 use lake_edge::Attach as _;
 use lake_quality::Checks;
-use lake_sql::{Rows, Session, SqlError, rule};
+use lake_sql::{Rows, Session, rule};
 
 /// What the queries of a contract may read.
 pub(crate) struct Readable<'a> {
@@ -35,13 +35,8 @@ pub(crate) async fn ask(readable: Readable<'_>, checks: &mut Checks) -> anyhow::
             checks.answer(&query.rule, Err(format!("table `{missing}` is not in this lake")));
             continue;
         }
-        match rule::answer(&session, &query.rule, &query.sql, &query.tables).await {
-            Ok(number) => checks.answer(&query.rule, Ok(number)),
-            // Files that cannot be read, or that hold other rows than the log counts, say nothing about the rule.
-            Err(error @ (SqlError::Table(_) | SqlError::Scan { .. })) => return Err(error).attach(),
-            Err(error) if error.fault() == Fault::Data => checks.answer(&query.rule, Err(error.to_string())),
-            Err(error) => return Err(error).attach().with_context(|| format!("failed to run rule `{}`", query.rule)),
-        }
+        let answer = rule::answer(&session, &query.rule, &query.sql, &query.tables).await.attach();
+        checks.answer(&query.rule, answer.with_context(|| format!("failed to run rule `{}`", query.rule))?);
     }
     Ok(())
 }

@@ -77,12 +77,12 @@ impl Cut {
         Ok(())
     }
 
-    /// Versions of all Silver tables under the result: the inputs, and what Gold inputs are made from.
+    /// Versions of all Silver tables under the result: the inputs, and what Gold inputs are made from. What two of them are made
+    /// from, or one of them and this run, is the same version: facts must not meet a later dimension than the one they name.
     async fn silver(&self) -> anyhow::Result<BTreeMap<String, i64>> {
         let mut silver = self.versions();
         let mut by: BTreeMap<String, &str> = BTreeMap::new();
         for (name, table) in self.tables.iter().filter(|(name, _)| name.starts_with("gold_")) {
-            silver.remove(name);
             let Some(summary) = table.last_summary().await.attach()? else { continue };
             for (input, version) in summary.inputs {
                 let other = by.get(&input).copied();

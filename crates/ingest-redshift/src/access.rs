@@ -27,6 +27,6 @@ pub(crate) trait Access {
     /// Returns the next rows in the contract's columns and types; `None` once all that were counted have come.
     async fn next(&mut self) -> anyhow::Result<Option<RecordBatch>>;
 
-    /// Takes away what the reading left behind, once the rows are committed.
+    /// Takes away what the reading left behind: once the rows are committed, or nothing will come of them.
     async fn clean(&mut self);
 }

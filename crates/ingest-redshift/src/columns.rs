@@ -57,7 +57,8 @@ impl SourceColumn {
             ("timestamp without time zone", _) => instant(&name),
             ("timestamp with time zone", _) => instant(&format!("{name} AT TIME ZONE 'UTC'")),
             ("smallint", ColumnType::Int) => format!("CAST({name} AS INTEGER)"),
-            ("smallint" | "integer", ColumnType::Long | ColumnType::Decimal(..)) => format!("CAST({name} AS BIGINT)"),
+            ("smallint" | "integer", ColumnType::Long) => format!("CAST({name} AS BIGINT)"),
+            ("smallint" | "integer" | "bigint", ColumnType::Decimal(digits, 0)) => format!("CAST({name} AS DECIMAL({digits},0))"),
             _ => self.expression(),
         };
         format!("{value} AS {name}")
@@ -165,5 +166,6 @@ pub(crate) mod tests {
         );
         assert_eq!(unloaded("smallint", ColumnType::Long), r#"CAST("a" AS BIGINT) AS "a""#);
         assert_eq!(unloaded("integer", ColumnType::Int), r#""a" AS "a""#);
+        assert_eq!(unloaded("integer", ColumnType::Decimal(10, 0)), r#"CAST("a" AS DECIMAL(10,0)) AS "a""#);
     }
 }

@@ -40,7 +40,6 @@ pub(crate) struct DataApi {
     stage: Stage,
     role: String,
     folders: Folders,
-    token: String,
     limit: Duration,
     reading: Option<Reading>,
 }
@@ -89,15 +88,9 @@ impl DataApi {
             stage: Stage::open(&data_api.stage).attach()?,
             role: data_api.role,
             folders: Folders { attempt: format!("{folder}{}/", run.attempt), run: folder },
-            token: format!("{}-{}", run.id, run.attempt),
             limit: Duration::from_secs(args.statement_seconds),
             reading: None,
         })
-    }
-
-    /// The same for a request that is sent again, so that it is no second statement; another one for each attempt.
-    fn token(&self, action: &str) -> String {
-        format!("{}-{}", self.token, action.replace(' ', "-"))
     }
 
     /// Runs one statement to its end and returns its id.
@@ -112,7 +105,6 @@ impl DataApi {
             .set_workgroup_name(target.workgroup.clone())
             .set_secret_arn(target.secret_arn.clone())
             .set_db_user(target.user.clone())
-            .client_token(self.token(action))
             .send()
             .await;
         let id = sent.map_err(|error| AwsError::of(action, &error))?.id.unwrap_or_default();
@@ -131,15 +123,25 @@ impl DataApi {
             .set_workgroup_name(target.workgroup.clone())
             .set_secret_arn(target.secret_arn.clone())
             .set_db_user(target.user.clone())
-            .client_token(self.token(action))
             .send()
             .await;
         let id = sent.map_err(|error| AwsError::of(action, &error))?.id.unwrap_or_default();
         self.finished(action, &id).await
     }
 
-    /// Waits until a statement has ended well; one that takes too long is cancelled.
+    /// Waits until a statement has ended well; one that takes too long, or that can no longer be looked at, is cancelled: it
+    /// would write to the stage after the next attempt has cleaned it.
     async fn finished(&self, action: &'static str, id: &str) -> Result<DescribeStatementOutput, AwsError> {
+        let ended = self.watched(action, id).await;
+        if matches!(ended, Err(AwsError::Failed { .. } | AwsError::Silent { .. }))
+            && let Err(error) = self.client.cancel_statement().id(id).send().await
+        {
+            tracing::warn!(error = %AwsError::of("cancel a statement", &error), id, "statement not cancelled");
+        }
+        ended
+    }
+
+    async fn watched(&self, action: &'static str, id: &str) -> Result<DescribeStatementOutput, AwsError> {
         let (started, mut pause) = (Instant::now(), PAUSES.0);
         loop {
             let described = self.client.describe_statement().id(id).send().await;
@@ -153,9 +155,6 @@ impl DataApi {
             }
             let left = self.limit.saturating_sub(started.elapsed());
             if left.is_zero() {
-                if let Err(error) = self.client.cancel_statement().id(id).send().await {
-                    tracing::warn!(error = %AwsError::of("cancel a statement", &error), id, "statement not cancelled");
-                }
                 return Err(AwsError::Silent { action, waited: self.limit });
             }
             tokio::time::sleep(pause.min(left)).await;

@@ -39,6 +39,10 @@ async fn run(args: Args, edge: Edge) -> anyhow::Result<Summary> {
     let plan = rows::Plan::new(&edge).context("failed to land a Redshift table")?;
     let landing = Landing::open(&edge.lake, &edge.contract, &edge.run).await.attach()?;
     if let Some(done) = landing.already_done().await.attach()? {
+        // The attempt that landed the window may have died before it took its staged files away.
+        if args.access == args::Way::DataApi {
+            data_api::DataApi::new(&args, &edge.run, plan.scope.clone()).await?.clean().await;
+        }
         return Ok(done);
     }
     let reading = format!("failed to read Redshift table `{}`", plan.scope.name());
@@ -73,8 +77,15 @@ struct Landed {
 }
 
 impl Window<'_> {
+    /// Lands the window and takes away what the reading left behind, however it ends.
     async fn land<A: Access>(&self, landing: Landing, mut access: A) -> anyhow::Result<Summary> {
-        let landed = self.read(&landing, &mut access).await?;
+        let landed = self.read_and_commit(landing, &mut access).await;
+        access.clean().await;
+        landed
+    }
+
+    async fn read_and_commit<A: Access>(&self, landing: Landing, access: &mut A) -> anyhow::Result<Summary> {
+        let landed = self.read(&landing, access).await?;
         fault_point!("redshift.write.after");
         let mut summary = self.edge.summary();
         summary.outcome = Outcome::Committed;
@@ -91,9 +102,7 @@ impl Window<'_> {
             summary.facts.insert("columns_not_landed".to_owned(), landed.not_landed.into());
         }
         summary.duration_ms = self.edge.elapsed_ms();
-        let summary = landing.commit(landed.files, landed.handed, summary).await?;
-        access.clean().await;
-        Ok(summary)
+        landing.commit(landed.files, landed.handed, summary).await
     }
 
     /// Reads the window and writes its files, uncommitted.

@@ -114,7 +114,7 @@ pub(crate) fn unload(query: &str, to: &str, role: &str) -> String {
     let role = if role == "default" { "default".to_owned() } else { literal(role) };
     format!(
         "UNLOAD ('{}') TO {} IAM_ROLE {role} FORMAT PARQUET MANIFEST VERBOSE MAXFILESIZE 256 MB",
-        query.replace('\'', "''"),
+        query.replace('\\', r"\\").replace('\'', "''"),
         literal(to)
     )
 }
@@ -198,5 +198,9 @@ mod tests {
              FORMAT PARQUET MANIFEST VERBOSE MAXFILESIZE 256 MB"
         );
         assert!(unload("SELECT 1", "s3://stage/", "default").contains(" IAM_ROLE default FORMAT "));
+        assert!(
+            unload(r#"SELECT "a\'b""#, "s3://stage/", "default").starts_with(r#"UNLOAD ('SELECT "a\\''b"') TO"#),
+            "no way out of the literal"
+        );
     }
 }

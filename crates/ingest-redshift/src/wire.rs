@@ -11,7 +11,7 @@ use crate::{
     query::{Scope, Server, Statements},
     text::Rows,
     tls::Tls,
-    wire_error::{LOGIN, Names, READ, WireError},
+    wire_error::{BEGIN, COUNT, DESCRIBE, LOGIN, Names, READ, WireError},
 };
 use anyhow::Context as _;
 use arrow::array::RecordBatch;
@@ -20,10 +20,6 @@ use lake_core::{Fault, Secret, contract::Column, fault::Faulty as _};
 use lake_edge::Attach as _;
 use std::{pin::Pin, time::Duration};
 use tokio_postgres::{Client, Config, SimpleQueryMessage, SimpleQueryRow, SimpleQueryStream, config::SslMode};
-
-const DESCRIBE: &str = "describe the table";
-const COUNT: &str = "count the rows";
-const BEGIN: &str = "begin a read-only transaction";
 
 /// A connection and the window that is read over it.
 pub(crate) struct Wire {

@@ -8,6 +8,12 @@ use tokio_rustls::rustls;
 
 /// What is being done while the login goes on.
 pub(crate) const LOGIN: &str = "log in to Redshift";
+/// What is being done while the transaction begins.
+pub(crate) const BEGIN: &str = "begin a read-only transaction";
+/// What is being done while the columns are asked for.
+pub(crate) const DESCRIBE: &str = "describe the table";
+/// What is being done while rows are counted.
+pub(crate) const COUNT: &str = "count the rows";
 /// What is being done while rows come.
 pub(crate) const READ: &str = "read rows";
 
@@ -103,10 +109,11 @@ impl Names {
         }
     }
 
-    /// The server says no. While rows are read its text is left out: it could quote a value.
+    /// The server says no. Where it looks at rows its text is left out: it could quote a value.
     fn said(&self, action: &'static str, error: &DbError) -> WireError {
         let code = error.code().code();
-        let message = if action == READ { format!("the server answers with error {code}") } else { plain(error.message()) };
+        let shown = matches!(action, LOGIN | BEGIN | DESCRIBE) || matches!(code.get(..2), Some("42" | "3F"));
+        let message = if shown { plain(error.message()) } else { format!("the server answers with error {code}") };
         match fault_of(code) {
             _ if code.starts_with("28") => WireError::Refused { user: self.user.clone(), message },
             _ if matches!(code, "42P01" | "3F000" | "42501") => WireError::NoTable { table: self.table.clone(), message },

@@ -10,16 +10,32 @@ use arrow::{
     datatypes::{DataType, Float64Type},
 };
 use futures::TryStreamExt as _;
+use lake_core::{Fault, fault::Faulty as _};
 use std::collections::BTreeSet;
 
 /// Rows that are fetched: the second one proves that there is more than one.
 const ROWS_MAX: usize = 2;
 
-/// Runs the query of a rule, which sees these tables of the session and no others.
+/// Runs the query of a rule, which sees these tables of the session and no others. `Err` inside: why the rows answer no number.
 ///
 /// # Errors
-/// [`lake_core::Fault::Config`] when the contract is wrong, [`lake_core::Fault::Data`] when the rows answer no number.
-pub async fn answer(session: &Session, rule: &str, sql: &str, tables: &BTreeSet<String>) -> Result<f64, SqlError> {
+/// When the contract is wrong, and when the rows cannot be read: that says nothing about the rule.
+pub async fn answer(
+    session: &Session,
+    rule: &str,
+    sql: &str,
+    tables: &BTreeSet<String>,
+) -> Result<Result<f64, String>, SqlError> {
+    match number(session, rule, sql, tables).await {
+        Ok(number) => Ok(Ok(number)),
+        // Files that cannot be read, or that hold other rows than the log counts, say nothing about the rule.
+        Err(error @ (SqlError::Table(_) | SqlError::Scan { .. })) => Err(error),
+        Err(error) if error.fault() == Fault::Data => Ok(Err(error.to_string())),
+        Err(error) => Err(error),
+    }
+}
+
+async fn number(session: &Session, rule: &str, sql: &str, tables: &BTreeSet<String>) -> Result<f64, SqlError> {
     let refuse = |problem: String| SqlError::Proof { statement: format!("rule `{rule}`"), problem };
     let frame = session.frame_over(sql, tables).await?;
     let kinds: Vec<DataType> = frame.schema().fields().iter().map(|field| field.data_type().clone()).collect();

@@ -12,12 +12,6 @@ pub(super) fn read(file: impl Read, sink: &mut Sink<'_>) -> anyhow::Result<()> {
     let header = reader.byte_headers().context("failed to read the header").context(Fault::Data)?.clone();
     let names: Vec<Cow<'_, str>> = header.iter().enumerate().map(|(at, name)| column_name(at, name)).collect();
     sink.header(names.iter().map(AsRef::as_ref));
-    for (at, name) in names.iter().enumerate() {
-        if names[..at].contains(name) {
-            // The second one would never be looked at.
-            sink.seen.unknown.insert(format!("`{name}` twice"));
-        }
-    }
     let columns = &sink.contract().columns;
     let places: Vec<Option<usize>> = columns.iter().map(|column| names.iter().position(|name| *name == column.name)).collect();
     let mut record = csv::ByteRecord::new();

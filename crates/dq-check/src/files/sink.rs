@@ -75,8 +75,17 @@ impl<'a> Sink<'a> {
     /// Notes the columns of a file that names them; those that Sluice adds need not be there.
     pub(super) fn header<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
         let names: Vec<&str> = names.into_iter().collect();
-        for name in &names {
-            self.column(name);
+        if names.iter().any(|name| self.contract.column(name).is_some()) {
+            for (at, name) in names.iter().enumerate() {
+                self.column(name);
+                if names[..at].contains(name) {
+                    // The second one would never be looked at.
+                    self.seen.unknown.insert(format!("{} twice", told(name)));
+                }
+            }
+        } else {
+            // Without a header these are values of a row, and those are not told.
+            self.seen.unknown.insert("none of those in the first line, which may be no header".to_owned());
         }
         let absent = self.contract.columns.iter().filter(|column| !names.contains(&column.name.as_str()));
         self.seen.missing.extend(absent.filter(|column| !column.name.starts_with('_')).map(|column| column.name.clone()));

@@ -166,6 +166,17 @@ async fn columns_are_those_of_the_contract() {
         message(&report, "columns:known"),
         "columns are not in the contract: `colour`, `colour` twice, one whose name is no name"
     );
+    let headless = folder.things(&[folder.file("headless.csv", "Ada Lovelace,4111111111111111,7\n")], owners()).await.unwrap();
+    assert_eq!(
+        message(&headless, "columns:known"),
+        "columns are not in the contract: none of those in the first line, which may be no header"
+    );
+    assert!(!format!("{headless:?}").contains("Lovelace") && !format!("{headless:?}").contains("4111"), "values are not told");
+    let repeated = folder.file("repeated.csv", "id,size,owner,ada@example.com,ada@example.com\na,1,x,y,z\n");
+    assert!(
+        !format!("{:?}", folder.things(&[repeated], owners()).await.unwrap()).contains("ada@"),
+        "nor a name that is no name, twice"
+    );
     let empty = folder.things(&[folder.file("empty.csv", "")], owners()).await.unwrap();
     assert_eq!(message(&empty, "columns:present"), "columns of the contract are not in a file: `id`, `owner`, `size`");
     let none = folder.things(&[folder.file("empty.json", "")], owners()).await.unwrap();

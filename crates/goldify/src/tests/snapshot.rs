@@ -55,6 +55,16 @@ fn a_run_replaces_the_rows_of_its_own_date_and_no_others() {
 }
 
 #[test]
+fn facts_do_not_meet_a_later_dimension_than_theirs() {
+    let world = world(World::new(), &[("o1", "c1", 20)]);
+    world.put("silver_customers_history", &["customer_id=c1 changed_at=2017-01-03T12:00:00Z country=CA email=a@b.example"], &[]);
+    world.done("gold_dim_customers", &[]);
+    assert_eq!(world.goldify_in("2017-12-30", TABLE, &[]).0, ExitCode::from(75), "its facts name keys of the dimension before");
+    world.done("gold_fact_sales", &[]);
+    assert_eq!(world.done_in("2017-12-30", TABLE).outcome, Outcome::Committed);
+}
+
+#[test]
 fn a_date_that_was_made_is_done_already_whatever_came_after_it() {
     let world = world(World::new(), &[("o1", "c1", 20)]);
     let first = world.done_in("2017-12-30", TABLE);

@@ -131,8 +131,14 @@ mod tests {
         };
         let day = bronze(&[Some(b"{}")]);
         assert!(holds(&day));
-        assert!(holds(&with(&day, META[2], Arc::new(micros(crate::testing::WINDOW_FROM + DAY_MICROS / 2)))), "a window that begins at noon");
-        assert!(holds(&with(&day, META[1], Arc::new(Date32Array::from_value(crate::testing::INGEST_DATE + 364, 1)))), "a window of a year");
+        assert!(
+            holds(&with(&day, META[2], Arc::new(micros(crate::testing::WINDOW_FROM + DAY_MICROS / 2)))),
+            "a window that begins at noon"
+        );
+        assert!(
+            holds(&with(&day, META[1], Arc::new(Date32Array::from_value(crate::testing::INGEST_DATE + 364, 1)))),
+            "a window of a year"
+        );
     }
 
     fn micros(instant: i64) -> TimestampMicrosecondArray {
