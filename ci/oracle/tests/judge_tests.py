@@ -38,7 +38,7 @@ def _with_lake(change, through=None):
         data, lake = Path(folder) / "data", Path(folder) / "lake"
         data.mkdir()
         _world().write(data)
-        bench = pipeline.workbench(data, TOKEN_KEY, through, frozenset())
+        bench = pipeline.workbench(data, TOKEN_KEY, through)
         judge.save(bench, Path(folder) / "expected")
         tables = {table.name: pyarrow.parquet.read_table(Path(folder) / "expected" / f"{table.name}.parquet") for table in TABLES}
         tables = {name: _in_utc(table) for name, table in tables.items()}
