@@ -2,7 +2,7 @@
 
 from oracle.rules import DEFINED
 from oracle.silver import in_calendar
-from oracle.vocabulary import BEHAVIOR_EVENTS, BEHAVIOR_LOOKBACK, LATE_AFTER
+from oracle.vocabulary import BEHAVIOR_EVENTS, BEHAVIOR_LOOKBACK, LATE_AFTER, LATE_WINDOW
 from oracle.workbench import Stage
 
 TEXTS = (

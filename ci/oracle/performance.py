@@ -1,7 +1,6 @@
 """gold_product_performance: what each product sold in each month, how it ranks and grows, and roughly what it earned."""
 
 from oracle.sales import SCALE
-from oracle.vocabulary import CUSTOMERS_SHOWN_MIN
 from oracle.workbench import Stage
 
 
@@ -12,7 +11,9 @@ def product_facts(step):
     "unit cost (USD, at the sale)": that of the product's change that holds on the sale's business date; of two changes on one date the
     last one counts, and the first change holds from the beginning, as in the dimension. A product that is missing has none.
     """
-    on_date = "utc_date" if step.rules.utc_date else "business_date"
+    rules = step.rules
+    on_date = "utc_date" if rules.utc_date else "business_date"
+    costs_on = "f.business_date" if rules.cost_of_movement_date else "DATE '9999-12-30'" if rules.cost_as_now else "s.sold_on"
     step.create(
         f"WITH dated AS (SELECT product_id, unit_cost, {on_date}(changed_at) AS valid_from FROM {step['silver_products_history']} "
         "QUALIFY row_number() OVER (PARTITION BY product_id, valid_from ORDER BY changed_at DESC) = 1), "
@@ -24,8 +25,8 @@ def product_facts(step):
         "f.movement, f.quantity, f.gross_amount, f.discount_amount, f.net_usd, f.usd_rate, c.customer_id, o.unit_cost "
         f"FROM {step['gold_fact_sales']} f JOIN sold s USING (order_id, line_number) "
         f"LEFT JOIN {step['gold_dim_products']} p USING (product_key) LEFT JOIN {step['gold_dim_customers']} c USING (customer_key) "
-        "LEFT JOIN costs o ON o.product_id = p.product_id AND o.valid_from <= s.sold_on "
-        "AND s.sold_on < COALESCE(o.valid_to, DATE '9999-12-31')"
+        f"LEFT JOIN costs o ON o.product_id = p.product_id AND o.valid_from <= {costs_on} "
+        f"AND {costs_on} < COALESCE(o.valid_to, DATE '9999-12-31')"
     )
 
 
@@ -37,6 +38,7 @@ def measured(step):
     rows of movement `return`, not cancellations; "distinct customers over sales": the unknown member is nobody; "margin USD = net USD
     - quantity x unit cost": null where a cost is not known. Dollars are integers of the fourth digit, so a cent of cost is 100.
     """
+    known = "true" if step.rules.unknown_is_a_customer else "customer_id <> 'unknown'"
     returned = "movement <> 'sale'" if step.rules.cancellations_are_returns else "movement = 'return'"
     converted = {name: f"sum(divided({name}::HUGEINT * usd_rate, {SCALE})) FILTER (WHERE movement = 'sale')" for name in (
         "discount_amount", "gross_amount")}  # fmt: skip
@@ -44,7 +46,7 @@ def measured(step):
         "SELECT product_id, month, CAST(COALESCE(sum(quantity) FILTER (WHERE movement = 'sale'), 0) AS BIGINT) AS units, "
         f"CAST(-COALESCE(sum(quantity) FILTER (WHERE {returned}), 0) AS BIGINT) AS returned, "
         f"CAST(sum(net_usd) AS HUGEINT) AS net_usd, {converted['discount_amount']} AS discount, {converted['gross_amount']} AS gross, "
-        "count(DISTINCT customer_id) FILTER (WHERE movement = 'sale' AND customer_id <> 'unknown') AS customers, "
+        f"count(DISTINCT customer_id) FILTER (WHERE movement = 'sale' AND {known}) AS customers, "
         "CASE WHEN count(*) = count(unit_cost) THEN CAST(sum(net_usd) - sum(quantity::HUGEINT * unit_cost) * 100 AS HUGEINT) END AS margin "
         f"FROM {step['product_facts']} GROUP BY product_id, month"
     )
@@ -60,7 +62,7 @@ def product_performance(step):
     null.
     """
     rules = step.rules
-    shown = "true" if rules.small_counts_shown else f"customers >= {CUSTOMERS_SHOWN_MIN}"
+    shown = "true" if rules.small_counts_shown else f"customers >= {rules.customers_shown_min}"
     known = "true" if rules.margins_shown_whole else shown
     digit = "100" if rules.margins_shown_whole else "greatest(100, CAST(pow(10, length(abs(margin)::VARCHAR) - 3) AS HUGEINT))"
     rank = "dense_rank" if rules.rank_dense else "rank"
@@ -89,12 +91,14 @@ def product_performance(step):
 
 STAGES = {
     "product_facts": Stage(
-        product_facts, ("gold_fact_sales", "gold_dim_products", "gold_dim_customers", "silver_products_history"), ("utc_date",)
+        product_facts,
+        ("gold_fact_sales", "gold_dim_products", "gold_dim_customers", "silver_products_history"),
+        ("utc_date", "cost_as_now", "cost_of_movement_date"),
     ),
-    "product_months": Stage(measured, ("product_facts",), ("cancellations_are_returns",)),
+    "product_months": Stage(measured, ("product_facts",), ("cancellations_are_returns", "unknown_is_a_customer")),
     "gold_product_performance": Stage(
         product_performance,
         ("product_months", "gold_dim_products"),
-        ("small_counts_shown", "margins_shown_whole", "rank_dense", "category_of_first_version", "growth_from_nothing"),
+        ("small_counts_shown", "customers_shown_min", "margins_shown_whole", "rank_dense", "category_of_first_version", "growth_from_nothing"),
     ),
 }

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields, replace
 
-from oracle.vocabulary import GROUP_SIZE_MIN, HALF_LIFE_SECONDS
+from oracle.vocabulary import CUSTOMERS_SHOWN_MIN, GROUP_SIZE_MIN, HALF_LIFE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,10 @@ class Rules:
     # Products.
     cancellations_are_returns: bool = False
     small_counts_shown: bool = False
+    customers_shown_min: int = CUSTOMERS_SHOWN_MIN
+    unknown_is_a_customer: bool = False
+    cost_as_now: bool = False
+    cost_of_movement_date: bool = False
     margins_shown_whole: bool = False
     rank_dense: bool = False
     category_of_first_version: bool = False

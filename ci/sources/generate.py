@@ -36,6 +36,7 @@ import planted_behavior
 import planted_campaigns
 import planted_dirt
 import planted_late
+import planted_margins
 import planted_touches
 import planted_visits_late
 import rates
@@ -177,6 +178,7 @@ def write_stream(
     planted.plant_history(planter)
     planted.plant(planter, [*planted_dirt.STORIES, *planted_late.STORIES, *movements.STORIES], sizes)
     moved = moved_orders.move_real(planter, connection, sizes)
+    planted_margins.plant_returns(planter)
     records = log.published()
     for batch in places.BATCHES:
         rows = [event_row(seq, record) for seq, record in enumerate(records) if record.batch == batch]
@@ -210,6 +212,7 @@ def write_tables(
     customers = sorted(people)
     orders = PlantedOrders(products, customers)
     plant_orders(orders)
+    planted_margins.plant_sales(orders)
     customer_changes = changes.plan_customers(warehouse.changeable(connection, "CUSTOMERS", 102, 1000), sizes)
     product_ids = warehouse.changeable(connection, "PRODUCTS", 103, 1000)
     wanted = ", ".join(map(str, product_ids))
@@ -228,6 +231,7 @@ def write_tables(
         orders.rows[day]["CUSTOMERS"] = rows
     for day, rows in changes.apply_products(product_changes, product_rows, new["PRODUCTS"]).items():
         orders.rows[day]["PRODUCTS"] = rows
+    shared = planted_margins.plant_products(orders)
     for batch, by_table in campaigns.rows.items():
         orders.rows.setdefault(batch, {}).update(by_table)
     warehouse.write_warehouse(connection, orders.rows, data)
@@ -243,7 +247,9 @@ def write_tables(
         "PRODUCTS": product_changes.of_kind("product_older_replaces_newer"),
     } | campaigns.older
     return WarehouseSide(
-        [orders.kinds, customer_changes.kinds(), product_changes.kinds(), inserted, campaigns.kinds], orders.broken, older
+        [orders.kinds, customer_changes.kinds(), product_changes.kinds(), inserted, shared, campaigns.kinds],
+        orders.broken,
+        older,
     )
 
 

@@ -14,6 +14,8 @@ import places
 from planted import LAPSED_CURRENCY, ORPHAN_CUSTOMER, ORPHAN_PRODUCT, STORES
 
 FIRST_PLANTED_WAREHOUSE_ORDER = 80_000_000_001
+# An order is delivered, and last updated, so much after it was placed.
+TO_DELIVERY = timedelta(hours=26)
 LAST_HOUR, OVERLAP = timedelta(minutes=35), timedelta(minutes=75)
 
 
@@ -34,26 +36,17 @@ class PlantedOrders:
         """Plants one order with its lines and returns its id."""
         number = self.next_order
         self.next_order += 1
-        store = STORES[("USD", "EUR", "GBP", "CAD", "CHF")[number % 5]]
+        currency = currency_of(number)
         row = {
-            "ORDER_ID": number, "CUSTOMER_ID": self.customers[number * 7 % len(self.customers)], "STORE_ID": store,
-            "ORDERED_AT": updated_at - timedelta(hours=26), "CHANNEL": "store",
-            "CURRENCY": ("USD", "EUR", "GBP", "CAD", "CHF")[number % 5], "STATUS": "DELIVERED", "UPDATED_AT": updated_at,
-        }  # fmt: skip
-        self._add(kind, batch, "ORDERS", row | header, (number,))
-        for line_number in range(1, item_count + 1):
-            self._item(kind, batch, number, line_number, updated_at)
-        return number
-
-    def _item(self, kind: str, batch: str, number: int, line_number: int, updated_at: datetime) -> None:
-        product_id, list_price = self.products[(number * 13 + line_number * 5) % len(self.products)]
-        gross, discount = Decimal(4 * list_price) / 100, Decimal(list_price * (number % 3) // 3) / 100
-        row = {
-            "ORDER_ID": number, "LINE_NUMBER": line_number, "PRODUCT_ID": product_id, "QUANTITY": 4, "GROSS_AMOUNT": gross,
-            "DISCOUNT_AMOUNT": discount, "NET_AMOUNT": gross - discount, "MANUFACTURER_COUPON_AMOUNT": Decimal("0.50"),
+            "ORDER_ID": number, "CUSTOMER_ID": self.customers[number * 7 % len(self.customers)], "STORE_ID": STORES[currency],
+            "ORDERED_AT": updated_at - TO_DELIVERY, "CHANNEL": "store", "CURRENCY": currency, "STATUS": "DELIVERED",
             "UPDATED_AT": updated_at,
         }  # fmt: skip
-        self._add(kind, batch, "ORDER_ITEMS", row, (number, line_number))
+        self.add(kind, batch, "ORDERS", row | header, (number,))
+        for line_number in range(1, item_count + 1):
+            product = self.products[(number * 13 + line_number * 5) % len(self.products)]
+            self.add(kind, batch, "ORDER_ITEMS", item(number, line_number, product, updated_at), (number, line_number))
+        return number
 
     def change_item(self, batch: str, number: int, line_number: int, broken: bool = False, **changed: object) -> None:
         """Changes a planted line before it is written."""
@@ -63,10 +56,27 @@ class PlantedOrders:
         if broken:
             self.broken["ORDER_ITEMS"].add((number, line_number))
 
-    def _add(self, kind: str, batch: str, table: str, row: dict, key: tuple[int, ...]) -> None:
+    def add(self, kind: str, batch: str, table: str, row: dict, key: tuple[int, ...]) -> None:
+        """Plants one row as it is."""
         self.rows.setdefault(batch, {}).setdefault(table, []).append(row)
         label = f"{table.lower()}_{kind}"
         self.kinds.setdefault(batch, {}).setdefault(label, []).append("/".join(map(str, key)))
+
+
+def currency_of(number: int) -> str:
+    """Returns the currency of a planted order that does not name one."""
+    return ("USD", "EUR", "GBP", "CAD", "CHF")[number % 5]
+
+
+def item(number: int, line_number: int, product: tuple[int, int], updated_at: datetime, quantity: int = 4) -> dict:
+    """Returns a line of an order; `product` is its number and its price in hundredths."""
+    product_id, list_price = product
+    gross, discount = Decimal(quantity * list_price) / 100, Decimal(list_price * (number % 3) // 3) / 100
+    return {
+        "ORDER_ID": number, "LINE_NUMBER": line_number, "PRODUCT_ID": product_id, "QUANTITY": quantity, "GROSS_AMOUNT": gross,
+        "DISCOUNT_AMOUNT": discount, "NET_AMOUNT": gross - discount, "MANUFACTURER_COUPON_AMOUNT": Decimal("0.50"),
+        "UPDATED_AT": updated_at,
+    }  # fmt: skip
 
 
 def plant_orders(planted: PlantedOrders) -> None:

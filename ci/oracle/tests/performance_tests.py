@@ -57,6 +57,11 @@ def fewer_than_five_customers_are_hidden_with_their_margin():
     row = _rows(world, Rules(small_counts_shown=True))["7", "2017-12"]
     # 40.00 - 4 x 0.60 = 37.60.
     assert (row["distinct_customers"], row["margin_usd"]) == (4, 3760)
+    assert _rows(world, Rules(customers_shown_min=4))["7", "2017-12"]["distinct_customers"] == 4
+    # A fifth whom nobody knows is nobody.
+    _sell(world, 5, "2017-12-11", (7, 1, "10.00", "0.00"), customer_id=990001)
+    assert _rows(world)["7", "2017-12"]["distinct_customers"] is None
+    assert _rows(world, Rules(unknown_is_a_customer=True))["7", "2017-12"]["distinct_customers"] == 5
 
 
 def margins_have_three_digits_and_cents_at_the_least():
@@ -90,6 +95,10 @@ def a_cost_is_that_of_the_sale_also_for_what_comes_back_later():
     rows = _rows(world)
     # 50.00 - 50 x 0.50; 500.00 - 4.00 - (50 x 2.00 - 4 x 0.50) = 398.00.
     assert (rows["7", "2017-12"]["margin_usd"], rows["7", "2018-01"]["margin_usd"]) == (2500, 39800)
+    # By what it costs now, 50.00 - 50 x 2.00 and 500.00 - 4.00 - 46 x 2.00; or only what came back.
+    now, then = (_rows(world, Rules(**{flag: True})) for flag in ("cost_as_now", "cost_of_movement_date"))
+    assert (now["7", "2017-12"]["margin_usd"], now["7", "2018-01"]["margin_usd"]) == (-5000, 40400)
+    assert (then["7", "2017-12"]["margin_usd"], then["7", "2018-01"]["margin_usd"]) == (2500, 40400)
     assert rows["8", "2017-12"]["distinct_customers"] == 5 and rows["8", "2017-12"]["margin_usd"] is None
 
 
