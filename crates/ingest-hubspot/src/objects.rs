@@ -98,7 +98,7 @@ impl Reading<'_> {
                 );
                 facts.insert("behind".to_owned(), behind.into());
             }
-            out.swept(absent.into_iter().map(|id| Row::absent(Key::Object(id), self.plan.to)).collect()).await?;
+            out.swept(absent.into_iter().map(|id| Row::absent(id, self.plan.to)).collect()).await?;
             fault_point!("hubspot.sweep.after");
         }
         self.bar.done();

@@ -15,7 +15,7 @@ use lake_core::{
     Contract, Ledger, Run, Summary,
     contract::{
         ColumnType,
-        column::{BRONZE_META, HUBSPOT_META},
+        column::{BRONZE_META, HUBSPOT_META, PAIR_META},
         layer::HubspotSource,
     },
     summary::Outcome,
@@ -40,8 +40,9 @@ fn contract(source: &str) -> Contract {
         let key = if name == "_key" { ", primaryKey: true" } else { "" };
         format!("      - {{name: {name}, description: x, logicalType: {logical}, physicalType: '{kind}'{key}}}\n")
     };
-    let own = if source.contains("association") { &HubspotSource::PAIR_COLUMNS[..] } else { &[] };
-    let own = own.iter().map(|name| (*name, ColumnType::String));
+    let (own, since) =
+        if source.contains("association") { (&HubspotSource::PAIR_COLUMNS[..], &PAIR_META[..]) } else { (&[][..], &[][..]) };
+    let own = own.iter().map(|name| (*name, ColumnType::String)).chain(since.iter().copied());
     let columns: String = own.chain(HUBSPOT_META).chain(BRONZE_META).map(column).collect();
     let text = format!(
         "apiVersion: v3.1.0\nkind: DataContract\nid: bronze_crm_things\nname: things\nversion: 1.0.0\nstatus: active\n\
@@ -127,6 +128,20 @@ impl World {
                 let payload = payload.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
                 let key = (text(0, row), text(1, row), time(2, row) / 1_000 - START);
                 assert!(found.insert(key.clone(), payload).is_none(), "{key:?} stands twice in one window");
+            }
+        }
+        found
+    }
+
+    /// Since when each association of a window is there, in days since the start.
+    async fn present_since(&self, window: &str) -> BTreeMap<String, i64> {
+        let run = self.run(window, 1);
+        let landing = Landing::open(&self.lake(), &self.contract, &run).await.unwrap();
+        let mut found = BTreeMap::new();
+        for batch in landing.table().read(Some(&["_key", "_present_since", "_window_from"])).await.unwrap() {
+            let time = |at: usize, row: usize| batch.column(at).as_primitive::<TimestampMicrosecondType>().value(row);
+            for row in (0..batch.num_rows()).filter(|row| time(2, *row) == run.window.from().timestamp_micros()) {
+                found.insert(batch.column(0).as_string::<i32>().value(row).to_owned(), (time(1, row) / 1_000 - START) / DAY);
             }
         }
         found
@@ -291,4 +306,28 @@ async fn only_associations_that_changed_land() {
     assert_eq!(rows, seen(&[("2/71", "absent", 2 * DAY), ("2/72", "absent", 2 * DAY)]), "their contact is gone");
     assert_eq!((landed.read, landed.facts["absent"].as_u64()), (2, Some(2)));
     assert_eq!(world.land("2018-01-02", 1).await.1, []);
+}
+
+#[tokio::test]
+async fn an_association_is_there_since_it_was_last_found_new() {
+    let mut account = account();
+    account.pairs.insert(1, vec![to(71, &[279]), to(72, &[279])]);
+    let world = World::new(PAIRS, account);
+    let set = |pairs: Vec<String>| drop(world.server.account().pairs.insert(1, pairs));
+    let since = |rows: &[(&str, i64)]| rows.iter().map(|(key, day)| ((*key).to_owned(), *day)).collect::<BTreeMap<_, _>>();
+    world.land("2017-12-30", 1).await;
+    assert_eq!(world.present_since("2017-12-30").await, since(&[("1/71", 0), ("1/72", 0)]));
+
+    set(vec![to(71, &[1, 279]), to(73, &[279])]);
+    world.land("2017-12-31", 1).await;
+    let kept = since(&[("1/71", 0), ("1/72", 0), ("1/73", 1)]);
+    assert_eq!(world.present_since("2017-12-31").await, kept, "other types and a removal keep it");
+
+    set(vec![to(71, &[279]), to(72, &[279]), to(73, &[279])]);
+    world.land("2018-01-01", 1).await;
+    assert_eq!(world.present_since("2018-01-01").await, since(&[("1/71", 0), ("1/72", 2)]), "what comes back begins anew");
+
+    let (_, rows) = world.land("2017-12-31", 2).await;
+    assert_eq!(rows, seen(&[("1/73", "present", DAY)]), "what a later window has found is not told anew");
+    assert_eq!(world.present_since("2017-12-31").await, since(&[("1/73", 1)]));
 }
