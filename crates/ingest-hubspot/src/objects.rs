@@ -87,7 +87,9 @@ impl Reading<'_> {
         }
         if let Some(mut listed) = listed {
             // A list may have shown them before.
-            searched.vanished.iter().for_each(|id| drop(listed.live.remove(id)));
+            for id in &searched.vanished {
+                listed.live.remove(id);
+            }
             let absent = self.absent(&states, &listed.live).await?;
             let behind = states.behind(&listed.live, self.plan.to);
             facts.insert("live".to_owned(), listed.live.len().into());
