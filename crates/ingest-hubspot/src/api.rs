@@ -160,12 +160,11 @@ impl Api {
             let request = Request::ask(&url, question).within(&self.general);
             let page = self.fetch(&Subject::object(object), request, decode::page).await?;
             let mut open: HashSet<u64> = left.into_iter().collect();
-            if !page.objects.iter().all(|object| open.remove(&object.id)) {
-                return Err(HubspotError::Order { what: object.to_owned() });
-            }
+            let (own, others): (Vec<_>, Vec<_>) = page.objects.into_iter().partition(|object| open.remove(&object.id));
+            objects.extend(own);
             left = open.into_iter().filter(|id| !page.missing.contains(id)).collect();
-            objects.extend(page.objects);
-            if left.is_empty() {
+            // By the id of a merged object the one is answered that it was merged into.
+            if left.len() <= others.len() {
                 break;
             }
         }
