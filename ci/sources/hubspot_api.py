@@ -132,7 +132,7 @@ class Api:
 
     def _object(self, kind: str, number: int, query: dict[str, list[str]]) -> Answer:
         _refuse(query, "propertiesWithHistory", "associations", "idProperty")
-        found = self._store.get(kind, number, _flag(query, "archived"))
+        found = self._store.named(kind, number, _flag(query, "archived"))
         if found is None:
             raise not_found("resource not found")
         return Answer(200, found.answer(_properties_asked(query)))
@@ -149,8 +149,9 @@ class Api:
         _refuse(body, "propertiesWithHistory", "idProperty")
         numbers = _inputs(body, BATCH_MAX)
         wanted, archived = tuple(map(str, body.get("properties") or ())), _flag(query, "archived")
-        found = {number: self._store.get(kind, number, archived) for number, _ in numbers}
-        results = [thing.answer(wanted) for thing in found.values() if thing is not None]
+        found = {number: self._store.named(kind, number, archived) for number, _ in numbers}
+        # Of two ids that name one object it is answered once.
+        results = [thing.answer(wanted) for thing in {thing.id: thing for thing in found.values() if thing}.values()]
         missing = [str(number) for number, thing in found.items() if thing is None]
         errors = []
         if missing:

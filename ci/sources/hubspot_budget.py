@@ -7,6 +7,7 @@ nothing from a bucket, but it came: it counts as one above the budget.
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left, bisect_right
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
@@ -14,6 +15,8 @@ TEN_SECONDLY, SECONDLY, DAILY = "TEN_SECONDLY_ROLLING", "SECONDLY", "DAILY"
 SEARCH, OTHER = "search", "other"
 # A client that asks nothing for longer than this is not busy.
 IDLE_SECONDS = 10.0
+# A request that comes so soon after another one was refused was on its way.
+NOTICE_SECONDS = 0.2
 
 
 @dataclass
@@ -46,6 +49,16 @@ class Bucket:
     def remaining(self) -> int:
         """Returns how many more may pass in this window."""
         return self.allowed - len(self._taken)
+
+    def filled(self, start: float, at: float) -> float:
+        """Returns which share was used at an instant of the window that ends there, or of its part since `start`.
+
+        The arrivals must be in order.
+        """
+        since = max(start, at - self.seconds)
+        # The window is open at its beginning, as `take` counts; what began the period belongs to it.
+        first = bisect_left(self.arrivals, since) if since == start else bisect_right(self.arrivals, since)
+        return min(1.0, (bisect_right(self.arrivals, at) - first) * self.seconds / self.allowed / (at - since))
 
     def forget(self) -> None:
         """Starts counting anew; what is taken stays taken."""
@@ -90,7 +103,7 @@ class Budget:
     def take(self, what: str, now: float) -> tuple[str, float] | None:
         """Counts a request; returns None when it may pass, else the policy that it breaks and the seconds to wait."""
         with self._lock:
-            self._impatient += any(start < now < end for start, end in self._told_to_wait)
+            self._impatient += any(start + NOTICE_SECONDS < now < end for start, end in self._told_to_wait)
             bucket = self.buckets[what]
             wait = bucket.take(now)
             if wait is not None:
@@ -137,8 +150,9 @@ class Budget:
     def usage(self) -> dict:
         """Returns what was asked, and how much of what was allowed.
 
-        `busy_share` looks at each second in which the client was busy: the share that it used of the bucket that it used
-        most, since one of them is what holds it back. Seconds in which it was told to wait are left out.
+        `busy_share` looks at each second in which the client was busy at what it had used of the window that ends there (what
+        the service counts), in the bucket that was fuller, since that one holds it back. Seconds in which it was told to
+        wait are left out.
         """
         with self._lock:
             found: dict = {"rate_limited": dict(self._rejected), "during_retry_after": self._impatient}
@@ -151,25 +165,19 @@ class Budget:
             return found | {"busy_seconds": seconds, "busy_share": share, "used_today": self.used_today}
 
     def _busy(self) -> tuple[int, float | None]:
+        for bucket in self.buckets.values():
+            bucket.arrivals.sort()
         arrivals = sorted(at for bucket in self.buckets.values() for at in bucket.arrivals)
         busy, used = 0, 0.0
         for start, end in _periods(arrivals):
-            counts = {what: _by_second(bucket.arrivals, start, end) for what, bucket in self.buckets.items()}
             # The last second is not over: a client that has all it wants is not slow.
-            for second in range(int(end - start)):
+            for second in range(1, int(end - start) + 1):
                 at = start + second
-                if any(quiet < at + 1 and at < until for quiet, until in self._told_to_wait):
+                if any(quiet < at and at - 1 < until for quiet, until in self._told_to_wait):
                     continue
                 busy += 1
-                used += max(
-                    counts[what][second] * bucket.seconds / bucket.allowed for what, bucket in self.buckets.items()
-                )
-        return busy, round(min(1.0, used / busy), 4) if busy else None
-
-
-def _by_second(arrivals: list[float], start: float, end: float) -> Counter[int]:
-    """Returns how many came in each second of a period."""
-    return Counter(int(at - start) for at in arrivals if start <= at < end)
+                used += max(bucket.filled(start, at) for bucket in self.buckets.values())
+        return busy, round(used / busy, 4) if busy else None
 
 
 def _periods(arrivals: list[float]) -> list[tuple[float, float]]:

@@ -1,24 +1,28 @@
 """A large account for measuring: 60,000 contacts, of which 25,000 were changed in the same millisecond, as bulk edits do it.
 
-`population` is what it holds at first, `changes` what then happens on 2017-12-30. Both are rows as in a batch's files, so that
-whoever measures can compute from them what must arrive. Nothing of it is in the demo.
+`Bulk.population` is what it holds at first, `Bulk.changes` what then happens on 2017-12-30. Both are rows as in a batch's
+files, so that whoever measures can compute from them what must arrive. Nothing of it is in the demo.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hubspot_properties import TEXT
 from hubspot_world import ASSOCIATIONS, COMPANIES, CONTACTS, DELETED, MERGED, TYPES
 from journey import spread
 
-CONTACT_COUNT, SAME_MILLISECOND_COUNT, COMPANY_COUNT = 60_000, 25_000, 200
+CONTACT_COUNT, COMPANY_COUNT = 60_000, 200
+# Below it the places of those to which something happens would not all be there; of such a multiple the contact with three
+# pages of associations has none of its own.
+CONTACT_COUNT_MIN, CONTACT_COUNT_STEP = 3_000, 6
 SAME_MILLISECOND = datetime(2017, 6, 15, 12, 0, 0, 123_000)
 START, DAY = datetime(2017, 1, 1), datetime(2017, 12, 30)
 # Properties of the account's own: so many that no URL holds their names.
 SURVEY_COUNT = 400
-# The contact with three pages of associations, and how many it has.
-MANY, MANY_COMPANIES = 30_001, 12
+# Associations of the one contact that has three pages of them.
+MANY_COMPANIES = 12
 PRIMARY, PLAIN = [TYPES["primary"], TYPES["plain"]], [TYPES["plain"]]
 # Places of the contacts to which something happens, and what; see `changes`.
 EDITED, EDITED_LAST, ARCHIVED = range(100, 300), range(300, 350), range(400, 450)
@@ -48,13 +52,65 @@ def company_id(place: int) -> int:
     return 7_000_000 + 13 * (place % COMPANY_COUNT)
 
 
-def updated_at(place: int) -> datetime:
-    """Returns when a contact was last changed before 2017-12-30."""
-    if place < SAME_MILLISECOND_COUNT:
-        return SAME_MILLISECOND
-    return START + timedelta(
-        days=spread(place, 271, 360), seconds=spread(place, 272, 65_536), milliseconds=place % 1000
-    )
+@dataclass(frozen=True)
+class Bulk:
+    """An account of so many contacts."""
+
+    contacts: int = CONTACT_COUNT
+
+    def __post_init__(self) -> None:
+        if self.contacts < CONTACT_COUNT_MIN or self.contacts % CONTACT_COUNT_STEP:
+            raise ValueError(f"a bulk account has at least {CONTACT_COUNT_MIN} contacts, a multiple of {CONTACT_COUNT_STEP}")
+
+    @property
+    def same_millisecond(self) -> int:
+        """How many contacts were last changed in one millisecond."""
+        return self.contacts * 5 // 12
+
+    @property
+    def many(self) -> int:
+        """The place of the contact with three pages of associations."""
+        return self.contacts // 2 + 1
+
+    def updated_at(self, place: int) -> datetime:
+        """Returns when a contact was last changed before 2017-12-30."""
+        if place < self.same_millisecond:
+            return SAME_MILLISECOND
+        return START + timedelta(
+            days=spread(place, 271, 360), seconds=spread(place, 272, 65_536), milliseconds=place % 1000
+        )
+
+    def population(self) -> Rows:
+        """Returns what the account holds at first."""
+        companies = [
+            {
+                "id": company_id(place), "properties": {"name": f"Company {place}", "domain": f"company-{place}.example"},
+                "created_at": START, "updated_at": START + timedelta(hours=place), "archived": False,
+            }
+            for place in range(COMPANY_COUNT)
+        ]  # fmt: skip
+        pairs = [_pair(place, place // 3, PRIMARY) for place in range(0, self.contacts, 3)]
+        pairs += [_pair(self.many, place, PRIMARY if place == 7 else PLAIN) for place in range(MANY_COMPANIES)]
+        contacts = [contact(place, self.updated_at(place)) for place in range(self.contacts)]
+        return {CONTACTS: contacts, COMPANIES: companies, ASSOCIATIONS: pairs}
+
+    def changes(self) -> Rows:
+        """Returns what happens on 2017-12-30: edits, some of them in its last ten minutes, and what only a sweep finds."""
+        noon, late = DAY + timedelta(hours=12), DAY + timedelta(hours=23, minutes=50)
+        contacts = [_edited(place, noon + timedelta(seconds=place)) for place in EDITED]
+        contacts += [_edited(place, late + timedelta(seconds=place)) for place in EDITED_LAST]
+        contacts += [contact(place, self.updated_at(place), archived=True, archived_at=noon) for place in ARCHIVED]
+        contacts += [contact(place, noon, properties={}, gone=DELETED) for place in REMOVED]
+        for loser, winner in zip(LOSERS, WINNERS, strict=True):
+            contacts.append(contact(loser, noon, properties={}, gone=MERGED, merged_into=contact_id(winner)))
+            contacts.append(_edited(winner, noon))
+        pairs = [_pair(place, place // 3, [], present=False) for place in UNLINKED]
+        pairs += [_pair(place, place // 3, PLAIN) for place in SWITCHED]
+        pairs += [_pair(place, place, PRIMARY) for place in LINKED]
+        # What is archived or gone takes its associations along.
+        away = [place for places in (ARCHIVED, REMOVED, LOSERS) for place in places if place % 3 == 0]
+        pairs += [_pair(place, place // 3, [], present=False) for place in away]
+        return {CONTACTS: contacts, ASSOCIATIONS: pairs}
 
 
 def contact(place: int, at: datetime, **changed: object) -> dict:
@@ -80,37 +136,3 @@ def _edited(place: int, at: datetime) -> dict:
 def _pair(contact_place: int, company_place: int, types: list[dict], present: bool = True) -> dict:
     ends = {"contact_id": contact_id(contact_place), "company_id": company_id(company_place)}
     return ends | {"type_ids": types, "present": present}
-
-
-def population() -> Rows:
-    """Returns what the account holds at first."""
-    companies = [
-        {
-            "id": company_id(place), "properties": {"name": f"Company {place}", "domain": f"company-{place}.example"},
-            "created_at": START, "updated_at": START + timedelta(hours=place), "archived": False,
-        }
-        for place in range(COMPANY_COUNT)
-    ]  # fmt: skip
-    pairs = [_pair(place, place // 3, PRIMARY) for place in range(0, CONTACT_COUNT, 3)]
-    pairs += [_pair(MANY, place, PRIMARY if place == 7 else PLAIN) for place in range(MANY_COMPANIES)]
-    contacts = [contact(place, updated_at(place)) for place in range(CONTACT_COUNT)]
-    return {CONTACTS: contacts, COMPANIES: companies, ASSOCIATIONS: pairs}
-
-
-def changes() -> Rows:
-    """Returns what happens on 2017-12-30: edits, some of them in its last ten minutes, and what only a sweep finds."""
-    noon, late = DAY + timedelta(hours=12), DAY + timedelta(hours=23, minutes=50)
-    contacts = [_edited(place, noon + timedelta(seconds=place)) for place in EDITED]
-    contacts += [_edited(place, late + timedelta(seconds=place)) for place in EDITED_LAST]
-    contacts += [contact(place, updated_at(place), archived=True, archived_at=noon) for place in ARCHIVED]
-    contacts += [contact(place, noon, properties={}, gone=DELETED) for place in REMOVED]
-    for loser, winner in zip(LOSERS, WINNERS, strict=True):
-        contacts.append(contact(loser, noon, properties={}, gone=MERGED, merged_into=contact_id(winner)))
-        contacts.append(_edited(winner, noon))
-    pairs = [_pair(place, place // 3, [], present=False) for place in UNLINKED]
-    pairs += [_pair(place, place // 3, PLAIN) for place in SWITCHED]
-    pairs += [_pair(place, place, PRIMARY) for place in LINKED]
-    # What is archived or gone takes its associations along.
-    away = [place for places in (ARCHIVED, REMOVED, LOSERS) for place in places if place % 3 == 0]
-    pairs += [_pair(place, place // 3, [], present=False) for place in away]
-    return {CONTACTS: contacts, ASSOCIATIONS: pairs}

@@ -187,6 +187,20 @@ def check_batch_read(place: Account, batches: list[str]) -> str:
     return f"{len(live)} contacts read by batch, {len(archived) + 1} told to be missing"
 
 
+def check_merged(place: Account, batches: list[str]) -> str:
+    """By the id of a merged contact the one that it was merged into is answered."""
+    rows = [row for batch in batches for row in pq.read_table(hubspot_file(batch, CONTACTS)).to_pylist()]
+    live = {number for number, row in published(CONTACTS, batches).items() if not row["archived"]}
+    merged = {row["id"]: row["merged_into"] for row in rows if row["merged_into"] in live}
+    for loser, winner in merged.items():
+        inputs = [SimplePublicObjectId(id=str(loser))]
+        request = BatchReadInputSimplePublicObjectId(inputs=inputs, properties=[], properties_with_history=[])
+        found = client(place).crm.contacts.batch_api.read(request)
+        expect([thing.id for thing in found.results], [str(winner)], f"what {loser} was merged into")
+    expect(bool(merged), True, "some contact was merged")
+    return f"{len(merged)} merged contacts"
+
+
 def check_associations(place: Account, batches: list[str]) -> str:
     """All associations of all live contacts, going on where one contact has more than a page."""
     contacts = [number for number, row in published(CONTACTS, batches).items() if not row["archived"]]
@@ -277,7 +291,7 @@ def check_properties(place: Account, _: list[str]) -> str:
 AFTER_EACH_BATCH: list[Callable[[Account, list[str]], str]] = [
     check_lists, check_search, check_batch_read, check_associations,
 ]  # fmt: skip
-AT_THE_END: list[Callable[[Account, list[str]], str]] = [check_properties, *hubspot_faulty_days.CHECKS]
+AT_THE_END: list[Callable[[Account, list[str]], str]] = [check_merged, check_properties, *hubspot_faulty_days.CHECKS]
 
 
 def told(checks: list[Callable[[Account, list[str]], str]], place: Account, batches: list[str]) -> list[bool]:

@@ -9,6 +9,7 @@ request will do. Kinds, with what else they take:
 * `cut`: the body is JSON that ends in the middle, and its length says so
 * `reset`: the connection ends without an answer
 * `slow`: the answer waits `seconds`
+* `drip`: the body waits so long in its middle, and then ends
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field
 
 KINDS = {
     "rate_limit": {"policy", "retry_after"}, "status": {"status"}, "torn": set(), "cut": set(), "reset": set(),
-    "slow": {"seconds"},
+    "slow": {"seconds"}, "drip": {"seconds"},
 }  # fmt: skip
 COMMON = {"kind", "on", "object", "skip", "times"}
 

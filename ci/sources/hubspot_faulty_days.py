@@ -155,8 +155,12 @@ def check_faults(place: Account, _: list[str]) -> str:
     began = time.monotonic()
     place.ask("GET", LIST)
     expect(time.monotonic() - began >= 0.4, True, "a slow answer takes its time")
+    place.control(faults=[{"kind": "drip", "seconds": 0.4, "on": "list"}])
+    began = time.monotonic()
+    expect(len(place.ask("GET", LIST).document()["results"]), 1, "a body that waits in its middle is whole")
+    expect(time.monotonic() - began >= 0.4, True, "and takes its time")
     expect(place.control()["faults"]["to_come"], 0, "faults that did not come")
-    return "5xx, 423, 429 three ways, torn, cut and missing answers, a slow one"
+    return "5xx, 423, 429 three ways, torn, cut and missing answers, two slow ones"
 
 
 def broken(place: Account) -> str:

@@ -1,6 +1,6 @@
 """A HubSpot account: a small stateful server of the CRM API, with its limits, its lagging search and its bad days.
 
-    hubspot_server.py PORT [--bulk] SOURCES_FOLDER
+    hubspot_server.py PORT [--bulk[=CONTACTS]] SOURCES_FOLDER
 
 Serves what the published batches hold; with `--bulk` the population of `hubspot_bulk` instead, for measuring. What it holds
 is a function of the files and of the published batches, so a restart loses nothing.
@@ -16,14 +16,15 @@ import threading
 import time
 import uuid
 from collections import Counter
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pyarrow.parquet as pq
 
-import hubspot_bulk
 import state
 from hubspot_api import Answer, Api, ApiError, Call, Refused, query_of
 from hubspot_budget import OTHER, SEARCH, Budget
+from hubspot_bulk import CONTACT_COUNT, Bulk, survey_properties
 from hubspot_faults import Fault, Faults
 from hubspot_properties import Catalogue
 from hubspot_store import Store, milliseconds
@@ -40,8 +41,8 @@ SCOPES = frozenset({"crm.objects.contacts.read", "crm.objects.companies.read"})
 class Service:
     """Everything that the requests share."""
 
-    def __init__(self, bulk: bool) -> None:
-        self.store = Store()
+    def __init__(self, bulk: Bulk | None) -> None:
+        self.store, self._bulk = Store(), bulk
         self.budget, self.faults = Budget(), Faults()
         self.token, self.control = state.secret(TOKEN), state.secret(CONTROL)
         self.scopes = SCOPES
@@ -51,12 +52,12 @@ class Service:
         self.statuses: Counter[str] = Counter()
         self.objects: Counter[str] = Counter()
         if bulk:
-            self.store.apply(hubspot_bulk.population())
+            self.store.apply(bulk.population())
         else:
             for batch in state.published():
                 self.store.apply(rows_of(batch))
             self.store.apply(dict(state.read_json(state.EXTRA_CRM, {})))  # type: ignore[call-overload]
-        self.api = Api(self.store, Catalogue({CONTACTS: hubspot_bulk.survey_properties()} if bulk else None))
+        self.api = Api(self.store, Catalogue({CONTACTS: survey_properties()} if bulk else None))
 
     def count(self, call: Call | None, status: int, answer: Answer | None) -> None:
         """Counts a request that was answered."""
@@ -92,8 +93,8 @@ class Service:
                     self.store.apply(rows_of(value))
                 case "rows":
                     self.store.apply(value)
-                case "bulk_changes":
-                    self.store.apply(hubspot_bulk.changes())
+                case "bulk_changes" if self._bulk:
+                    self.store.apply(self._bulk.changes())
                 case "faults":
                     self.faults.set(value)
                 case "limits":
@@ -236,7 +237,14 @@ class Handler(BaseHTTPRequestHandler):
         if fault is not None and fault.kind == "torn":
             self.close_connection = True
             body = body[: len(body) // 2]
-        self.wfile.write(body)
+        if fault is not None and fault.kind == "drip":
+            self.wfile.write(body[: len(body) // 2])
+            self.wfile.flush()
+            time.sleep(float(fault.more.get("seconds", 1)))
+            body = body[len(body) // 2 :]
+        with suppress(ConnectionError):
+            # A client that has waited long enough is gone.
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the base class names it)
         """Logs to stdout, without parameters: a search for somebody's e-mail is nobody's business."""
@@ -277,8 +285,9 @@ class Server(ThreadingHTTPServer):
 
 def main() -> None:
     """Loads what is published, then answers."""
-    arguments = [argument for argument in sys.argv[1:] if argument != "--bulk"]
-    Server(int(arguments[0]), Service(bulk="--bulk" in sys.argv)).serve_forever()
+    sizes = [word.partition("=")[2] for word in sys.argv[2:] if word.partition("=")[0] == "--bulk"]
+    bulk = Bulk(int(sizes[0] or CONTACT_COUNT)) if sizes else None
+    Server(int(sys.argv[1]), Service(bulk)).serve_forever()
 
 
 if __name__ == "__main__":

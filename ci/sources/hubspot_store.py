@@ -101,6 +101,8 @@ class Store:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self._objects: dict[str, dict[int, Stored]] = {CONTACTS: {}, COMPANIES: {}}
+        # What was merged into another one: by its id the other one is answered.
+        self._merged: dict[str, dict[int, int]] = {CONTACTS: {}, COMPANIES: {}}
         self._sorted: dict[tuple[str, bool], list[int]] = {}
         self._associations: dict[int, dict[int, list[dict]]] = {}
         self._index: dict[str, dict[int, Stored]] = {CONTACTS: {}, COMPANIES: {}}
@@ -130,10 +132,13 @@ class Store:
         number = int(row["id"])
         if row.get("gone"):
             self._objects[kind].pop(number, None)
+            if row.get("merged_into"):
+                self._merged[kind][number] = int(row["merged_into"])
             changed_at, found = milliseconds(row.get("updated_at")) or 0, None
         else:
             stored = Stored.of_row(kind, row)
             self._objects[kind][number] = stored
+            self._merged[kind].pop(number, None)
             changed_at = stored.archived_at or stored.updated_at
             found = None if stored.archived_at else stored
         self._waiting.append(Waiting(now, changed_at, kind, number, found))
@@ -159,6 +164,13 @@ class Store:
         with self.lock:
             found = self._objects[kind].get(number)
         return found if found is not None and (found.archived_at is not None) == archived else None
+
+    def named(self, kind: str, number: int, archived: bool = False) -> Stored | None:
+        """Returns what an id names: the object, or the one that it was merged into."""
+        with self.lock:
+            while number in self._merged[kind]:
+                number = self._merged[kind][number]
+            return self.get(kind, number, archived)
 
     def index(self, kind: str) -> dict[int, Stored]:
         """Returns what a search can find now; call it, and read what it returns, under the lock."""

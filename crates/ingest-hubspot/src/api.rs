@@ -3,13 +3,18 @@
 use crate::{
     Args,
     decode::{self, Object, Page, Pairs, Unreadable},
-    error::{HubspotError, lasts},
+    error::{HubspotError, TOKEN, lasts},
 };
 use bytes::Bytes;
 use lake_core::{Secret, contract::layer::HubspotAssociation};
+use lake_edge::SecretStore;
 use lake_http::{Allowance, Budget, Client, Headers, HttpError, Limits, Request, Url};
 use serde_json::json;
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 /// Version of the API, by date.
 const VERSION: &str = "2026-09";
@@ -27,6 +32,9 @@ const HEADERS: Headers = Headers {
 };
 /// Properties in the address of a list; beyond it the address could be too long for the service.
 const ADDRESS_PROPERTIES_MAX: usize = 1_500;
+/// How often ids are asked for of which an answer says nothing: an answer that leaves them out must not be taken for one that
+/// has nothing to say of them.
+const ASKED_MAX: usize = 3;
 /// First pause before a new try.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -35,7 +43,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub(crate) struct Api {
     client: Client,
     base: Url,
-    token: Secret,
+    token: Mutex<Secret>,
+    secrets: SecretStore,
     general: Budget,
     search: Budget,
 }
@@ -75,7 +84,7 @@ fn scope(object: &str) -> String {
 }
 
 impl Api {
-    /// Returns the account behind a token.
+    /// Returns the account behind a token, which is read again from the secrets when it is refused.
     pub(crate) fn new(args: &Args, token: Secret) -> Result<Self, HttpError> {
         let limits = Limits {
             timeout: Duration::from_secs(args.timeout_seconds),
@@ -87,7 +96,8 @@ impl Api {
         Ok(Self {
             client: Client::new(concat!("sluice/", env!("CARGO_PKG_VERSION")), limits)?,
             base: args.url.clone(),
-            token,
+            token: Mutex::new(token),
+            secrets: args.run.secrets.clone(),
             search: Budget::documented(SEARCH).beside(&general),
             general,
         })
@@ -95,9 +105,10 @@ impl Api {
 
     /// The account of a test's server: a failure is tried again twice, at once.
     #[cfg(test)]
-    pub(crate) fn quick(url: &Url) -> Self {
+    pub(crate) fn quick(url: &Url, secrets: &str) -> Self {
         use clap::Parser as _;
-        let args = Args::try_parse_from(["ingest-hubspot", "table", "--window", "2017-12-30", "--url", url.as_str()]).unwrap();
+        let options = ["--window", "2017-12-30", "--url", url.as_str(), "--secrets", secrets];
+        let args = Args::try_parse_from([&["ingest-hubspot", "table"][..], &options].concat()).unwrap();
         let limits = Limits { pause: Duration::from_millis(1), retries_max: 2, ..Limits::default() };
         let client = Client::new("test", limits).unwrap();
         Self { client, ..Self::new(&args, Secret::new("hunter2".into())).unwrap() }
@@ -142,19 +153,41 @@ impl Api {
     /// Those of some live objects that are there.
     pub(crate) async fn read(&self, object: &str, ids: &[u64], properties: &[String]) -> Result<Vec<Object>, HubspotError> {
         let url = self.url(&format!("/crm/objects/{VERSION}/{object}/batch/read"));
-        let inputs: Vec<_> = ids.iter().map(|id| json!({ "id": id.to_string() })).collect();
-        let question = json!({ "inputs": inputs, "properties": properties, "propertiesWithHistory": [] }).to_string();
-        let request = Request::ask(&url, question).within(&self.general);
-        let objects = self.fetch(&Subject::object(object), request, decode::page).await?.objects;
-        let mut asked: HashSet<u64> = ids.iter().copied().collect();
-        match objects.iter().all(|object| asked.remove(&object.id)) {
-            true => Ok(objects),
-            false => Err(HubspotError::Order { what: object.to_owned() }),
+        let (mut left, mut objects) = (ids.to_vec(), Vec::new());
+        for _ in 0..ASKED_MAX {
+            let inputs: Vec<_> = left.iter().map(|id| json!({ "id": id.to_string() })).collect();
+            let question = json!({ "inputs": inputs, "properties": properties, "propertiesWithHistory": [] }).to_string();
+            let request = Request::ask(&url, question).within(&self.general);
+            let page = self.fetch(&Subject::object(object), request, decode::page).await?;
+            let mut open: HashSet<u64> = left.into_iter().collect();
+            let (own, others): (Vec<_>, Vec<_>) = page.objects.into_iter().partition(|object| open.remove(&object.id));
+            objects.extend(own);
+            left = open.into_iter().filter(|id| !page.missing.contains(id)).collect();
+            // By the id of a merged object the one is answered that it was merged into.
+            if left.len() <= others.len() {
+                break;
+            }
         }
+        Ok(objects)
     }
 
-    /// A page of associations of each of some objects; one that has none is not in the answer.
+    /// A page of associations of each of some objects.
     pub(crate) async fn associations(&self, pair: &HubspotAssociation, inputs: &[Input]) -> Result<Pairs, HubspotError> {
+        let mut read = self.associations_once(pair, inputs).await?;
+        for _ in 1..ASKED_MAX {
+            let left: Vec<Input> = inputs.iter().filter(|input| !read.answered.contains(&input.id)).cloned().collect();
+            if left.is_empty() {
+                break;
+            }
+            let more = self.associations_once(pair, &left).await?;
+            read.pairs.extend(more.pairs);
+            read.next.extend(more.next);
+            read.answered.extend(more.answered);
+        }
+        Ok(read)
+    }
+
+    async fn associations_once(&self, pair: &HubspotAssociation, inputs: &[Input]) -> Result<Pairs, HubspotError> {
         let url = self.url(&format!("/crm/associations/{VERSION}/{}/{}/batch/read", pair.from, pair.to));
         let input = |input: &Input| match &input.after {
             None => json!({ "id": input.id.to_string() }),
@@ -183,8 +216,28 @@ impl Api {
         url
     }
 
+    /// Asks; a refused token may have been replaced while the run went on, so once more with the one that is the secret now.
     async fn fetch<T>(
         &self,
+        subject: &Subject,
+        request: Request<'_>,
+        read: fn(&Bytes) -> Result<T, Unreadable>,
+    ) -> Result<T, HubspotError> {
+        let token = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match self.fetch_with(&token, subject, request.clone(), read).await {
+            Err(HubspotError::Token) => {
+                // A secret that cannot be read is no better than the one that is refused.
+                let token = self.secrets.get(TOKEN).map_err(|_| HubspotError::Token)?;
+                self.token.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&token);
+                self.fetch_with(&token, subject, request, read).await
+            }
+            fetched => fetched,
+        }
+    }
+
+    async fn fetch_with<T>(
+        &self,
+        token: &Secret,
         subject: &Subject,
         request: Request<'_>,
         read: fn(&Bytes) -> Result<T, Unreadable>,
@@ -194,7 +247,7 @@ impl Api {
             Err(Unreadable::Form { line, column }) => Some(Err((line, column))),
             Ok(read) => Some(Ok(read)),
         };
-        let fetched = self.client.fetch(&request.bearer(&self.token).lasting(lasts), read).await;
+        let fetched = self.client.fetch(&request.bearer(token).lasting(lasts), read).await;
         match fetched {
             Ok(Ok(read)) => Ok(read),
             Ok(Err((line, column))) => Err(HubspotError::Form { what: subject.what.clone(), line, column }),

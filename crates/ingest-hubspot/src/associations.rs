@@ -65,7 +65,7 @@ impl Reading<'_> {
             ("associations".to_owned(), seen.len().into()),
             ("absent".to_owned(), unseen.len().into()),
         ]);
-        out.swept(unseen.into_iter().map(|key| Row::absent(key, self.plan.from)).collect()).await?;
+        out.swept(unseen.into_iter().map(|(key, since)| Row::removed(key, self.plan.from, since)).collect()).await?;
         fault_point!("hubspot.sweep.after");
         self.bar.done();
         out.finish(facts).await
@@ -98,8 +98,8 @@ impl Reading<'_> {
                     let what = format!("associations of {} with {}", self.pair.from, self.pair.to);
                     return Err(HubspotError::Order { what }).attach();
                 }
-                if compared.states.pair_is_new(key, types, self.plan.from) {
-                    rows.push(Row::pair(pair, self.plan.from));
+                if let Some(since) = compared.states.pair_is_new(key, types, self.plan.from) {
+                    rows.push(Row::pair(pair, self.plan.from, since));
                 }
             }
             let changed = rows.len() as u64;

@@ -57,7 +57,7 @@ struct Searched {
     /// Objects that the first page announced.
     announced: u64,
     /// Objects that were found and not there any more when they were read.
-    vanished: u64,
+    vanished: Vec<u64>,
 }
 
 /// What the lists came to.
@@ -82,10 +82,14 @@ impl Reading<'_> {
             ("announced".to_owned(), searched.announced.into()),
             ("properties_by".to_owned(), if self.question.whole { "search" } else { "id" }.into()),
         ]);
-        if searched.vanished > 0 {
-            facts.insert("vanished".to_owned(), searched.vanished.into());
+        if !searched.vanished.is_empty() {
+            facts.insert("vanished".to_owned(), searched.vanished.len().into());
         }
-        if let Some(listed) = listed {
+        if let Some(mut listed) = listed {
+            // A list may have shown them before.
+            for id in &searched.vanished {
+                listed.live.remove(id);
+            }
             let absent = self.absent(&states, &listed.live).await?;
             let behind = states.behind(&listed.live, self.plan.to);
             facts.insert("live".to_owned(), listed.live.len().into());
@@ -98,7 +102,7 @@ impl Reading<'_> {
                 );
                 facts.insert("behind".to_owned(), behind.into());
             }
-            out.swept(absent.into_iter().map(|id| Row::absent(Key::Object(id), self.plan.to)).collect()).await?;
+            out.swept(absent.into_iter().map(|id| Row::absent(id, self.plan.to)).collect()).await?;
             fault_point!("hubspot.sweep.after");
         }
         self.bar.done();
@@ -146,18 +150,19 @@ impl Reading<'_> {
         Ok(announced.unwrap_or(0))
     }
 
-    /// Reads objects by id, some readings at a time; returns how many were not there any more.
-    async fn by_id(&self, ids: Receiver<Vec<u64>>, found: &Sender<Found>) -> anyhow::Result<u64> {
+    /// Reads objects by id, some readings at a time; returns those that were not there any more.
+    async fn by_id(&self, ids: Receiver<Vec<u64>>, found: &Sender<Found>) -> anyhow::Result<Vec<u64>> {
         let pages = stream::unfold(ids, async |mut ids| ids.recv().await.map(|page| (page, ids)));
         let batches = pages.flat_map(|page| stream::iter(page.chunks(BATCH).map(<[u64]>::to_vec).collect::<Vec<_>>()));
         let readings = batches.map(async |ids| {
             let objects = self.api.read(&self.object.object, &ids, &self.object.properties).await?;
-            Ok::<_, HubspotError>((ids.len(), objects))
+            Ok::<_, HubspotError>((ids, objects))
         });
         let mut readings = std::pin::pin!(readings.buffer_unordered(READINGS_MAX));
-        let mut vanished = 0;
+        let mut vanished = Vec::new();
         while let Some((asked, objects)) = readings.try_next().await.attach()? {
-            vanished += (asked - objects.len()) as u64;
+            let there: HashSet<u64> = objects.iter().map(|object| object.id).collect();
+            vanished.extend(asked.into_iter().filter(|id| !there.contains(id)));
             hand_over(found, objects).await?;
         }
         Ok(vanished)

@@ -102,7 +102,7 @@ mod tests {
     }
 
     fn page(ids: impl IntoIterator<Item = u64>) -> Page {
-        Page { total: None, objects: ids.into_iter().map(Object::of).collect(), next: None }
+        Page { objects: ids.into_iter().map(Object::of).collect(), ..Page::default() }
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub(crate) struct Row {
     pub(crate) change: Change,
     /// Since when, in microseconds.
     pub(crate) at: i64,
+    /// Since when an association is there, or was until it was removed, whatever its types; 0 for objects.
+    pub(crate) since: i64,
     /// Bytes as received; none of what is absent.
     pub(crate) payload: Option<Bytes>,
 }
@@ -39,22 +41,27 @@ impl Row {
             None => (Change::Present, object.updated_at),
             Some(at) => (Change::Archived, at),
         };
-        Self { key: Key::Object(object.id), change, at: at.timestamp_micros(), payload: Some(object.bytes) }
+        Self { key: Key::Object(object.id), change, at: at.timestamp_micros(), since: 0, payload: Some(object.bytes) }
     }
 
     /// The state of an association as received; HubSpot does not say since when.
-    pub(crate) fn pair(pair: Pair, at: i64) -> Self {
-        Self { key: Key::Pair(pair.from, pair.to), change: Change::Present, at, payload: Some(pair.bytes) }
+    pub(crate) fn pair(pair: Pair, at: i64, since: i64) -> Self {
+        Self { key: Key::Pair(pair.from, pair.to), change: Change::Present, at, since, payload: Some(pair.bytes) }
     }
 
-    /// The state of what is there no more.
-    pub(crate) const fn absent(key: Key, at: i64) -> Self {
-        Self { key, change: Change::Absent, at, payload: None }
+    /// The state of an object that is there no more.
+    pub(crate) const fn absent(id: u64, at: i64) -> Self {
+        Self { key: Key::Object(id), change: Change::Absent, at, since: 0, payload: None }
+    }
+
+    /// The state of an association that is there no more.
+    pub(crate) const fn removed(key: Key, at: i64, since: i64) -> Self {
+        Self { key, change: Change::Absent, at, since, payload: None }
     }
 
     /// What is known once the row is landed.
     pub(crate) const fn state(&self) -> State {
-        State { at: self.at, change: self.change, types: 0 }
+        State { at: self.at, change: self.change, types: 0, since: self.since }
     }
 }
 
@@ -97,13 +104,14 @@ impl Plan {
             Key::Object(id) => (id, 0),
             Key::Pair(from, to) => (from, to),
         };
-        let own: [(&str, ArrayRef); 8] = [
+        let instants = |instant: &dyn Fn(&Row) -> i64| -> ArrayRef {
+            Arc::new(TimestampMicrosecondArray::from_iter_values(rows.iter().map(instant)).with_timezone("UTC"))
+        };
+        let own: [(&str, ArrayRef); 9] = [
             ("_payload", Arc::new(BinaryArray::from_iter(rows.iter().map(|row| row.payload.as_deref())))),
             ("_change", texts(&|row| row.change.name().to_owned())),
-            (
-                "_observed_at",
-                Arc::new(TimestampMicrosecondArray::from_iter_values(rows.iter().map(|row| row.at)).with_timezone("UTC")),
-            ),
+            ("_observed_at", instants(&|row| row.at)),
+            ("_present_since", instants(&|row| row.since)),
             ("from_id", texts(&|row| ids(row).0.to_string())),
             ("to_id", texts(&|row| ids(row).1.to_string())),
             ("_key", texts(&|row| row.key.to_string())),
@@ -131,8 +139,8 @@ mod tests {
         assert_eq!((row.key, row.change, row.at), (Key::Object(512), Change::Present, 5));
         let archived = Row::object(Object { archived_at: Some(at(9)), ..live });
         assert_eq!((archived.change, archived.at, archived.payload), (Change::Archived, 9, Some(Bytes::new())));
-        let absent = Row::absent(Key::Pair(1, 2), 7);
-        assert_eq!((absent.change, absent.at, absent.payload), (Change::Absent, 7, None));
+        let removed = Row::removed(Key::Pair(1, 2), 7, 3);
+        assert_eq!((removed.change, removed.at, removed.since, removed.payload), (Change::Absent, 7, 3, None));
     }
 
     #[test]

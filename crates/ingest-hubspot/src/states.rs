@@ -82,6 +82,8 @@ pub(crate) struct State {
     pub(crate) change: Change,
     /// What an association is, as `decode::target` tells it; 0 for objects.
     pub(crate) types: u64,
+    /// `_present_since` of an association, in microseconds; 0 for objects.
+    pub(crate) since: i64,
 }
 
 /// The newest state of each.
@@ -92,7 +94,9 @@ impl States {
     /// Reads the states of the rows that stay when a landing is committed.
     pub(crate) async fn read(landing: &Landing, pairs: bool) -> anyhow::Result<Self> {
         let mut columns = vec!["_key".to_owned(), "_change".to_owned(), "_observed_at".to_owned()];
-        columns.extend(pairs.then(|| "_payload".to_owned()));
+        if pairs {
+            columns.extend(["_payload", "_present_since"].map(str::to_owned));
+        }
         let mut batches = landing.table().scan(landing.staying().await.attach()?, Some(columns));
         let mut states = Self::default();
         while let Some(batch) = batches.next().await {
@@ -108,14 +112,16 @@ impl States {
     fn take(&mut self, batch: &RecordBatch) -> Option<()> {
         let texts = |name: &str| batch.column_by_name(name)?.as_string_opt::<i32>();
         let (keys, changes) = (texts("_key")?, texts("_change")?);
-        let times = batch.column_by_name("_observed_at")?.as_primitive_opt::<TimestampMicrosecondType>()?;
+        let instants = |name: &str| batch.column_by_name(name)?.as_primitive_opt::<TimestampMicrosecondType>();
+        let (times, begun) = (instants("_observed_at")?, instants("_present_since"));
         let payloads = batch.column_by_name("_payload").and_then(|column| column.as_binary_opt::<i32>());
         for row in 0..batch.num_rows() {
             let types = match payloads.filter(|payloads| payloads.is_valid(row)) {
                 Some(payloads) => crate::decode::target(payloads.value(row)).ok()?.1,
                 None => 0,
             };
-            let state = State { at: times.value(row), change: Change::named(changes.value(row))?, types };
+            let since = begun.map_or(0, |begun| begun.value(row));
+            let state = State { at: times.value(row), change: Change::named(changes.value(row))?, types, since };
             self.observe(Key::of(keys.value(row))?, state);
         }
         Some(())
@@ -155,15 +161,21 @@ impl States {
         live.iter().filter(|(id, at)| **at < before && !known(**id, **at)).count()
     }
 
-    /// Whether a present association is news at an instant: unknown, known as absent, or of other types.
-    pub(crate) fn pair_is_new(&self, key: Key, types: u64, at: i64) -> bool {
-        self.0.get(&key).is_none_or(|known| known.at < at && (known.change != Change::Present || known.types != types))
+    /// Since when a present association is there, if that it is, or is of these types, is news at an instant. One that is
+    /// unknown or known as absent begins then; one that is now of other types began before.
+    pub(crate) fn pair_is_new(&self, key: Key, types: u64, at: i64) -> Option<i64> {
+        match self.0.get(&key) {
+            None => Some(at),
+            Some(known) if known.at >= at => None,
+            Some(known) if known.change != Change::Present => Some(at),
+            Some(known) => (known.types != types).then_some(known.since),
+        }
     }
 
-    /// Associations that are known as present from before an instant and were not seen, in order.
-    pub(crate) fn unseen(&self, seen: &HashSet<Key>, at: i64) -> Vec<Key> {
+    /// Associations that are known as present from before an instant and were not seen, in order, and since when they were there.
+    pub(crate) fn unseen(&self, seen: &HashSet<Key>, at: i64) -> Vec<(Key, i64)> {
         let unseen = |(key, state): &(&Key, &State)| state.change == Change::Present && state.at < at && !seen.contains(key);
-        let mut keys: Vec<Key> = self.0.iter().filter(unseen).map(|(key, _)| *key).collect();
+        let mut keys: Vec<(Key, i64)> = self.0.iter().filter(unseen).map(|(key, state)| (*key, state.since)).collect();
         keys.sort_unstable();
         keys
     }

@@ -3,7 +3,7 @@ use arrow::array::{ArrayRef, BinaryArray, StringArray, TimestampMicrosecondArray
 use std::{collections::HashSet, sync::Arc};
 
 fn state(at: i64, change: Change) -> State {
-    State { at, change, types: 0 }
+    State { at, change, types: 0, since: 0 }
 }
 
 /// Object 1 is present since 10, 2 archived since 20, 3 absent since 30.
@@ -55,24 +55,26 @@ fn live_objects_that_no_search_has_shown_are_counted() {
 #[test]
 fn an_association_is_news_when_it_is_new_or_changed() {
     let mut states = States::default();
-    states.observe(Key::Pair(1, 7), State { at: 10, change: Change::Present, types: 5 });
-    states.observe(Key::Pair(2, 7), State { at: 10, change: Change::Absent, types: 0 });
-    assert!(!states.pair_is_new(Key::Pair(1, 7), 5, 20));
-    assert!(states.pair_is_new(Key::Pair(1, 7), 6, 20), "other types");
-    assert!(!states.pair_is_new(Key::Pair(1, 7), 6, 10), "a later window has seen it");
-    assert!(states.pair_is_new(Key::Pair(2, 7), 0, 20), "it was removed before");
-    assert!(states.pair_is_new(Key::Pair(3, 7), 5, 1));
-    assert_eq!(states.unseen(&HashSet::new(), 20), [Key::Pair(1, 7)]);
+    states.observe(Key::Pair(1, 7), State { at: 10, change: Change::Present, types: 5, since: 4 });
+    states.observe(Key::Pair(2, 7), State { at: 10, change: Change::Absent, types: 0, since: 4 });
+    assert_eq!(states.pair_is_new(Key::Pair(1, 7), 5, 20), None);
+    assert_eq!(states.pair_is_new(Key::Pair(1, 7), 6, 20), Some(4), "other types, and there since before");
+    assert_eq!(states.pair_is_new(Key::Pair(1, 7), 6, 10), None, "a later window has seen it");
+    assert_eq!(states.pair_is_new(Key::Pair(2, 7), 0, 20), Some(20), "it was removed before, and begins anew");
+    assert_eq!(states.pair_is_new(Key::Pair(3, 7), 5, 1), Some(1));
+    assert_eq!(states.unseen(&HashSet::new(), 20), [(Key::Pair(1, 7), 4)]);
     assert_eq!(states.unseen(&HashSet::from([Key::Pair(1, 7)]), 20), []);
     assert_eq!(states.unseen(&HashSet::new(), 10), []);
 }
 
 fn rows(keys: &[&str], changes: &[&str], payloads: &[Option<&str>]) -> RecordBatch {
     let times: Vec<i64> = (0..keys.len()).map(|row| i64::try_from(row).unwrap()).collect();
-    let columns: [(&str, ArrayRef); 4] = [
+    let begun: Vec<i64> = times.iter().map(|at| at - 100).collect();
+    let columns: [(&str, ArrayRef); 5] = [
         ("_key", Arc::new(StringArray::from(keys.to_vec()))),
         ("_change", Arc::new(StringArray::from(changes.to_vec()))),
         ("_observed_at", Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC"))),
+        ("_present_since", Arc::new(TimestampMicrosecondArray::from(begun).with_timezone("UTC"))),
         ("_payload", Arc::new(BinaryArray::from_iter(payloads.iter().map(|text| text.map(str::as_bytes))))),
     ];
     RecordBatch::try_from_iter(columns).unwrap()
@@ -85,7 +87,9 @@ fn rows_of_bronze_are_states() {
     let batch = rows(&["1/7", "2/7", "2/7"], &["present", "present", "absent"], &[Some(payload), Some(payload), None]);
     assert!(states.take(&batch).is_some());
     let types = crate::decode::target(payload.as_bytes()).unwrap().1;
-    assert!(!states.pair_is_new(Key::Pair(1, 7), types, 9) && states.pair_is_new(Key::Pair(2, 7), types, 9));
+    assert_eq!(states.pair_is_new(Key::Pair(1, 7), types, 9), None);
+    assert_eq!(states.pair_is_new(Key::Pair(1, 7), !types, 9), Some(-100), "since when it is there stands in Bronze");
+    assert_eq!(states.pair_is_new(Key::Pair(2, 7), types, 9), Some(9));
     let mut objects = States::default();
     assert!(objects.take(&rows(&["512"], &["archived"], &[None])).is_some());
     assert!(!objects.archival_is_new(512, 0) && objects.archival_is_new(512, 1));

@@ -15,7 +15,7 @@ use lake_core::{
     Contract, Ledger, Run, Summary,
     contract::{
         ColumnType,
-        column::{BRONZE_META, HUBSPOT_META},
+        column::{BRONZE_META, HUBSPOT_META, PAIR_META},
         layer::HubspotSource,
     },
     summary::Outcome,
@@ -26,6 +26,12 @@ use std::{collections::BTreeMap, path::Path};
 
 const CONTACTS: &str = "{object: contacts, cursor: changed, lookback: 1h, properties: [email, city], sweep: true}";
 const PAIRS: &str = "{association: {from: contacts, to: companies}, sweep: true}";
+/// More properties than a search takes.
+fn wide() -> String {
+    let names: Vec<String> = (0..300).map(|at| format!("property_{at}")).collect();
+    CONTACTS.replace("[email, city]", &format!("[email, {}]", names.join(", ")))
+}
+
 const DAY: i64 = 86_400_000;
 /// 2017-12-30T00:00:00Z in milliseconds.
 const START: i64 = 1_514_592_000_000;
@@ -40,8 +46,9 @@ fn contract(source: &str) -> Contract {
         let key = if name == "_key" { ", primaryKey: true" } else { "" };
         format!("      - {{name: {name}, description: x, logicalType: {logical}, physicalType: '{kind}'{key}}}\n")
     };
-    let own = if source.contains("association") { &HubspotSource::PAIR_COLUMNS[..] } else { &[] };
-    let own = own.iter().map(|name| (*name, ColumnType::String));
+    let (own, since) =
+        if source.contains("association") { (&HubspotSource::PAIR_COLUMNS[..], &PAIR_META[..]) } else { (&[][..], &[][..]) };
+    let own = own.iter().map(|name| (*name, ColumnType::String)).chain(since.iter().copied());
     let columns: String = own.chain(HUBSPOT_META).chain(BRONZE_META).map(column).collect();
     let text = format!(
         "apiVersion: v3.1.0\nkind: DataContract\nid: bronze_crm_things\nname: things\nversion: 1.0.0\nstatus: active\n\
@@ -86,7 +93,7 @@ impl World {
 
     /// Reads a window, up to the commit.
     async fn read(&self, run: &Run, landing: &Landing) -> anyhow::Result<Landed> {
-        let api = Api::quick(&self.server.url);
+        let api = Api::quick(&self.server.url, "file:/nowhere");
         let plan = Plan::of(run, &self.contract).unwrap();
         let bar = Console::new(0).progress("", None);
         match &plan.source {
@@ -127,6 +134,20 @@ impl World {
                 let payload = payload.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
                 let key = (text(0, row), text(1, row), time(2, row) / 1_000 - START);
                 assert!(found.insert(key.clone(), payload).is_none(), "{key:?} stands twice in one window");
+            }
+        }
+        found
+    }
+
+    /// Since when each association of a window is there, in days since the start.
+    async fn present_since(&self, window: &str) -> BTreeMap<String, i64> {
+        let run = self.run(window, 1);
+        let landing = Landing::open(&self.lake(), &self.contract, &run).await.unwrap();
+        let mut found = BTreeMap::new();
+        for batch in landing.table().read(Some(&["_key", "_present_since", "_window_from"])).await.unwrap() {
+            let time = |at: usize, row: usize| batch.column(at).as_primitive::<TimestampMicrosecondType>().value(row);
+            for row in (0..batch.num_rows()).filter(|row| time(2, *row) == run.window.from().timestamp_micros()) {
+                found.insert(batch.column(0).as_string::<i32>().value(row).to_owned(), (time(1, row) / 1_000 - START) / DAY);
             }
         }
         found
@@ -236,18 +257,31 @@ async fn a_live_object_that_no_search_shows_is_counted() {
 
 #[tokio::test]
 async fn more_properties_than_a_search_takes_are_read_by_id() {
-    let mut world = World::new(CONTACTS, account());
-    if let lake_core::contract::Layer::Bronze(bronze) = &mut world.contract.layer
-        && let lake_core::contract::bronze::Source::Hubspot(HubspotSource::Object(object)) = &mut bronze.source
-    {
-        object.properties = vec!["email".to_owned(); 500];
-    }
+    let world = World::new(&wide(), account());
     let (landed, rows) = world.land(BEFORE, 1).await;
     assert_eq!((rows.len(), landed.facts["properties_by"].as_str()), (7, Some("id")));
     let account = world.server.account();
     let reading = account.asked.iter().find(|asked| asked.contains("/batch/read ")).unwrap();
-    assert!(reading.matches("\"email\"").count() == 500, "{reading}");
+    assert!(reading.contains("\"property_0\"") && reading.contains("\"property_299\""), "{reading}");
     assert!(account.asked.iter().any(|asked| asked.contains("/search ") && asked.contains("\"properties\":[\"hs_object_id\"]")));
+}
+
+#[tokio::test]
+async fn what_vanishes_between_search_and_reading_is_gone() {
+    let world = World::new(&wide(), account());
+    world.land(BEFORE, 1).await;
+    world.server.account().live.insert(2, (START + 10, "{}".into()));
+    world.server.account().vanished = vec![2];
+    let (landed, rows) = world.land(FIRST, 1).await;
+    let expected = [
+        ("1", "present", -5_000),
+        ("2", "absent", DAY),
+        ("3", "present", -7_000),
+        ("4", "present", -7_000),
+        ("5", "present", -1),
+    ];
+    assert_eq!(rows, seen(&expected));
+    assert_eq!((landed.read, landed.facts["vanished"].as_u64(), landed.facts["absent"].as_u64()), (5, Some(1), Some(1)));
 }
 
 #[tokio::test]
@@ -291,4 +325,28 @@ async fn only_associations_that_changed_land() {
     assert_eq!(rows, seen(&[("2/71", "absent", 2 * DAY), ("2/72", "absent", 2 * DAY)]), "their contact is gone");
     assert_eq!((landed.read, landed.facts["absent"].as_u64()), (2, Some(2)));
     assert_eq!(world.land("2018-01-02", 1).await.1, []);
+}
+
+#[tokio::test]
+async fn an_association_is_there_since_it_was_last_found_new() {
+    let mut account = account();
+    account.pairs.insert(1, vec![to(71, &[279]), to(72, &[279])]);
+    let world = World::new(PAIRS, account);
+    let set = |pairs: Vec<String>| drop(world.server.account().pairs.insert(1, pairs));
+    let since = |rows: &[(&str, i64)]| rows.iter().map(|(key, day)| ((*key).to_owned(), *day)).collect::<BTreeMap<_, _>>();
+    world.land("2017-12-30", 1).await;
+    assert_eq!(world.present_since("2017-12-30").await, since(&[("1/71", 0), ("1/72", 0)]));
+
+    set(vec![to(71, &[1, 279]), to(73, &[279])]);
+    world.land("2017-12-31", 1).await;
+    let kept = since(&[("1/71", 0), ("1/72", 0), ("1/73", 1)]);
+    assert_eq!(world.present_since("2017-12-31").await, kept, "other types and a removal keep it");
+
+    set(vec![to(71, &[279]), to(72, &[279]), to(73, &[279])]);
+    world.land("2018-01-01", 1).await;
+    assert_eq!(world.present_since("2018-01-01").await, since(&[("1/71", 0), ("1/72", 2)]), "what comes back begins anew");
+
+    let (_, rows) = world.land("2017-12-31", 2).await;
+    assert_eq!(rows, seen(&[("1/73", "present", DAY)]), "what a later window has found is not told anew");
+    assert_eq!(world.present_since("2017-12-31").await, since(&[("1/73", 1)]));
 }

@@ -25,8 +25,14 @@ pub(crate) struct Account {
     pub(crate) hidden: Vec<u64>,
     /// What the next requests are answered with: head and body as they are sent, or what the account holds.
     pub(crate) failures: VecDeque<Option<String>>,
+    /// Live objects that a reading by id does not find.
+    pub(crate) vanished: Vec<u64>,
+    /// Objects that a reading by id leaves out without a word, once.
+    pub(crate) forgotten: Vec<u64>,
     /// What was asked: method, path and body.
     pub(crate) asked: Vec<String>,
+    /// Tokens that were shown.
+    pub(crate) tokens: Vec<String>,
 }
 
 /// A running server.
@@ -63,6 +69,7 @@ impl Server {
         let target = head.split(' ').nth(1).unwrap().to_owned();
         let mut account = self.account();
         account.asked.push(format!("{} {target} {body}", head.split(' ').next().unwrap()));
+        account.tokens.extend(head.lines().find_map(|line| line.strip_prefix("authorization: Bearer ")).map(str::to_owned));
         let failure = account.failures.pop_front().flatten();
         let answer = failure.unwrap_or_else(|| {
             let url = self.url.join(&target).unwrap();
@@ -112,11 +119,12 @@ impl Account {
         }
     }
 
-    fn question(&self, url: &Url, body: &Value) -> Raw {
+    fn question(&mut self, url: &Url, body: &Value) -> Raw {
         let path = url.path();
         if path.starts_with("/crm/properties/2026-09/") {
-            let names = ["email", "city", "changed", "hs_object_id"].map(|name| json!({ "name": name }).to_string());
-            return Raw::results(&names);
+            let own = ["email", "city", "changed", "hs_object_id"].map(str::to_owned);
+            let names = own.into_iter().chain((0..300).map(|at| format!("property_{at}")));
+            return Raw::results(&names.map(|name| json!({ "name": name }).to_string()).collect::<Vec<_>>());
         }
         if path.starts_with("/crm/associations/2026-09/") {
             return self.associations(body);
@@ -124,8 +132,12 @@ impl Account {
         match path.rsplit('/').next() {
             Some("search") => self.search(body),
             Some("read") => {
-                let ids = ids(body).into_iter().filter(|id| self.live.contains_key(id));
-                Raw::results(&ids.rev().map(|id| self.object(id)).collect::<Vec<_>>())
+                let forgotten = std::mem::take(&mut self.forgotten);
+                let ids = ids(body).into_iter().filter(|id| !forgotten.contains(id));
+                let (there, missing): (Vec<u64>, Vec<u64>) =
+                    ids.partition(|id| self.live.contains_key(id) && !self.vanished.contains(id));
+                let objects: Vec<_> = there.into_iter().rev().map(|id| self.object(id)).collect();
+                Raw::part(&objects, "ids", &missing)
             }
             _ => self.list(url),
         }
@@ -158,19 +170,26 @@ impl Account {
         Raw(format!("{{\"results\":[{}]{paging}}}", page.join(",")))
     }
 
-    fn associations(&self, body: &Value) -> Raw {
-        let mut results = Vec::new();
+    fn associations(&mut self, body: &Value) -> Raw {
+        let forgotten = std::mem::take(&mut self.forgotten);
+        let (mut results, mut missing) = (Vec::new(), Vec::new());
         for input in body["inputs"].as_array().unwrap() {
             let id: u64 = input["id"].as_str().unwrap().parse().unwrap();
             let start = input["after"].as_str().map_or(0, |after| after.parse().unwrap());
-            let Some(all) = self.pairs.get(&id) else { continue };
+            if forgotten.contains(&id) {
+                continue;
+            }
+            let Some(all) = self.pairs.get(&id) else {
+                missing.push(id);
+                continue;
+            };
             let rest = &all[start..];
             let end = start + PAGE;
             let next = (rest.len() > PAGE).then(|| format!(",\"paging\":{{\"next\":{{\"after\":\"{end}\"}}}}"));
             let to = rest.iter().take(PAGE).cloned().collect::<Vec<_>>().join(" , ");
             results.push(format!("{{\"from\":{{\"id\":\"{id}\"}},\"to\":[{to}]{}}}", next.unwrap_or_default()));
         }
-        Raw::results(&results)
+        Raw::part(&results, "fromObjectId", &missing)
     }
 }
 
@@ -185,6 +204,14 @@ struct Raw(String);
 impl Raw {
     fn results(results: &[String]) -> Self {
         Self(format!("{{\"results\":[{}]}}", results.join(",")))
+    }
+
+    /// An answer that says which ids it has nothing for.
+    fn part(results: &[String], what: &str, missing: &[u64]) -> Self {
+        let ids: Vec<String> = missing.iter().map(u64::to_string).collect();
+        let errors = json!([{ "status": "error", "category": "OBJECT_NOT_FOUND", "context": { what: ids } }]);
+        let errors = if missing.is_empty() { json!([]) } else { errors };
+        Self(format!("{{\"results\":[{}],\"numErrors\":{},\"errors\":{errors}}}", results.join(","), missing.len()))
     }
 }
 

@@ -103,9 +103,10 @@ fn a_tombstone_is_held_or_quarantined_as_other_rows_are() {
     assert_eq!(world.quarantine("silver_people"), ["1 /1 - id_missing"]);
 }
 
-/// A pair as it stands: primary or not, and what more it says.
-fn link(type_id: u32, more: &str) -> Vec<u8> {
-    format!(r#"{{"firm":"f","types":[{{"category":"DEFINED","typeId":{type_id}}}]{more}}}"#).into_bytes()
+/// A pair as it stands: primary or not, and since when.
+fn link(type_id: u32, since: i64) -> Vec<u8> {
+    let since = at(since);
+    format!(r#"{{"firm":"f","types":[{{"category":"DEFINED","typeId":{type_id}}}],"since":"{since}"}}"#).into_bytes()
 }
 
 #[test]
@@ -116,13 +117,12 @@ fn what_outlasts_a_tombstone_says_since_when_and_how_the_thing_was_there() {
         world.land("bronze_people", &people(&[(person, "", minute, Some(&payload))]), false);
         world.good("silver_links", &[]).ledger
     };
-    let gone = |minute: i64| link(7, &format!(r#","state":"gone","gone_at":"{}""#, at(minute)));
+    let gone = |minute: i64| format!(r#"{{"firm":"f","state":"gone","gone_at":"{}"}}"#, at(minute)).into_bytes();
     let row = |person: &str, rest: [&str; 4]| format!("{person} {}", rest.join(" "));
-    assert_eq!(land("p", 2, link(1, "")), ledger(1, 0, 0));
-    // Other types move nothing but what they say.
-    assert_eq!(land("p", 5, link(2, "")), ledger(1, 0, 0));
+    assert_eq!(land("p", 2, link(1, 2)), ledger(1, 0, 0));
+    assert_eq!(land("p", 5, link(2, 2)), ledger(1, 0, 0));
     assert_eq!(rows(), [row("p", ["false", &at(2), &at(5), "-"])]);
-    assert_eq!(land("p", 6, link(1, "")), ledger(1, 0, 0));
+    assert_eq!(land("p", 6, link(1, 2)), ledger(1, 0, 0));
     // The pair is parted, and told of once more, and later.
     assert_eq!(land("p", 9, gone(9)), ledger(1, 0, 0));
     assert_eq!(rows(), [row("p", ["true", &at(2), &at(9), &at(9)])]);
@@ -131,13 +131,13 @@ fn what_outlasts_a_tombstone_says_since_when_and_how_the_thing_was_there() {
     let parted = row("p", ["true", &at(2), &at(11), &at(11)]);
     assert_eq!(rows(), [parted.clone()]);
     // A late row takes no place; a pair that was only ever seen parted has nothing to keep.
-    assert_eq!(land("p", 7, link(1, "")), ledger(0, 0, 1));
+    assert_eq!(land("p", 7, link(1, 7)), ledger(0, 0, 1));
     assert_eq!(land("q", 3, gone(3)), ledger(1, 0, 0));
     assert_eq!(rows(), [parted, row("q", ["-", "-", &at(3), &at(3)])]);
-    // Together again: since then.
-    assert_eq!(land("p", 12, link(2, "")), ledger(1, 0, 0));
-    assert_eq!(land("p", 13, link(1, "")), ledger(1, 0, 0));
-    assert_eq!(land("q", 4, link(1, "")), ledger(1, 0, 0));
+    // Together again.
+    assert_eq!(land("p", 12, link(2, 12)), ledger(1, 0, 0));
+    assert_eq!(land("p", 13, link(1, 12)), ledger(1, 0, 0));
+    assert_eq!(land("q", 4, link(1, 4)), ledger(1, 0, 0));
     let expected = [row("p", ["true", &at(12), &at(13), "-"]), row("q", ["true", &at(4), &at(4), "-"])];
     assert_eq!(rows(), expected);
     world.good("silver_links", &["--full-refresh"]);

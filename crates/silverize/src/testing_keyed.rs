@@ -61,21 +61,21 @@ fn links_text() -> String {
         "person STRING key\nfirm STRING key\nis_primary BOOLEAN\nlinked_at TIMESTAMP\nseen_at TIMESTAMP\ndeleted_at TIMESTAMP
         _version STRING\n_run_id STRING\n_ingested_at TIMESTAMP",
         "kind: current
-keeps: [is_primary]
-since: linked_at
+keeps: [is_primary, linked_at]
 inputs:
   - table: bronze_people
     sequence: seen_at
     deletes: {field: state, values: [gone]}
     fields:
       - {name: primary, from: 'PAYLOAD#/types', type: BOOLEAN, required: true, contains: {category: DEFINED, typeId: '1'}}
+      - {name: since, from: 'PAYLOAD#/since', type: TIMESTAMP, required: true}
       - {name: state, from: 'PAYLOAD#/state', type: STRING}
       - {name: gone_at, from: 'PAYLOAD#/gone_at', type: TIMESTAMP}
       - {name: firm, from: 'PAYLOAD#/firm', type: STRING, required: true}
       - {name: person, from: ID, type: STRING, required: true}
       - {name: seen_at, from: SEEN_AT, type: TIMESTAMP, required: true}
     routes:
-      - {columns: {person: person, firm: firm, is_primary: primary, linked_at: seen_at, seen_at: seen_at, deleted_at: gone_at}}",
+      - {columns: {person: person, firm: firm, is_primary: primary, linked_at: since, seen_at: seen_at, deleted_at: gone_at}}",
     )
 }
 

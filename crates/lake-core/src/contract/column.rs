@@ -164,6 +164,9 @@ pub const KAFKA_META: [(&str, ColumnType); 6] = [
 pub const HUBSPOT_META: [(&str, ColumnType); 3] =
     [("_payload", ColumnType::Binary), ("_change", ColumnType::String), ("_observed_at", ColumnType::Timestamp)];
 
+/// The meta column of a Bronze table of associations beside those of [`HUBSPOT_META`]: since when the pair is there, whatever its types.
+pub const PAIR_META: [(&str, ColumnType); 1] = [("_present_since", ColumnType::Timestamp)];
+
 /// Meta columns that every Silver and Gold table has.
 pub const RUN_META: [(&str, ColumnType); 2] = [("_run_id", ColumnType::String), ("_ingested_at", ColumnType::Timestamp)];
 
@@ -179,9 +182,10 @@ pub fn meta_columns(layer: &Layer) -> Vec<(String, ColumnType)> {
     let own = |list: &[(&str, ColumnType)]| list.iter().map(|(n, t)| ((*n).to_owned(), *t)).collect::<Vec<_>>();
     match layer {
         Layer::Bronze(bronze) => {
-            let mut columns = match bronze.source {
+            let mut columns = match &bronze.source {
                 layer::Source::Kafka(_) => own(&KAFKA_META),
-                layer::Source::Hubspot(_) => own(&HUBSPOT_META),
+                layer::Source::Hubspot(layer::HubspotSource::Object(_)) => own(&HUBSPOT_META),
+                layer::Source::Hubspot(layer::HubspotSource::Association(_)) => [own(&HUBSPOT_META), own(&PAIR_META)].concat(),
                 layer::Source::Snowflake(_) | layer::Source::Redshift(_) | layer::Source::Ecb(_) => Vec::new(),
             };
             columns.extend(own(&BRONZE_META));

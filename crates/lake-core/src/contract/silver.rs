@@ -20,9 +20,6 @@ pub struct Silver {
     /// Columns that a tombstone keeps from the row whose place it takes.
     #[serde(default)]
     pub keeps: Vec<String>,
-    /// A column with the instant since when the thing is there without a break: a row keeps the value of the row whose place it
-    /// takes unless that one is a tombstone, and a tombstone always does. Late rows, which take no place, move nothing.
-    pub since: Option<String>,
     /// A column that rows without a value of their own take from the first row of their session.
     pub resolve: Option<Resolve>,
     /// How rates are made (kind `fxRates`).
@@ -170,8 +167,8 @@ impl SilverInput {
     #[must_use]
     pub fn tombstone_has(&self, silver: &Silver, key: &[&str], route: &Route, column: &str) -> bool {
         let sequence = self.sequence.as_ref().is_some_and(|name| route.columns.get(column) == Some(name));
-        let since = silver.since.as_deref() == Some(column);
-        key.contains(&column) || column == DELETED_AT || (sequence && !since)
+        let kept = silver.keeps.iter().any(|name| name == column);
+        key.contains(&column) || column == DELETED_AT || (sequence && !kept)
     }
 }
 

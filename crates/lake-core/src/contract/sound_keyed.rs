@@ -19,23 +19,19 @@ pub(super) fn table(contract: &Contract, silver: &Silver, problems: &mut Problem
 
 /// What stays of a row when a tombstone takes its place.
 fn outlasting(contract: &Contract, silver: &Silver, problems: &mut Problems) {
-    if silver.keeps.is_empty() && silver.since.is_none() {
+    if silver.keeps.is_empty() {
         return;
     }
     if silver.kind != SilverKind::Current || silver.inputs.iter().all(|input| input.deletes.is_none()) {
-        problems.add("`keeps` and `since` belong to the kind current with `deletes`");
+        problems.add("`keeps` belongs to the kind current with `deletes`");
     }
     let known = names(contract);
-    let named = silver.keeps.iter().map(|name| ("keeps", name)).chain(silver.since.iter().map(|name| ("since", name)));
-    problems.distinct("column that outlasts a tombstone", named.clone().map(|(_, name)| name.as_str()));
-    for (role, name) in named {
-        problems.known(&format!("`{role}`"), "column", name, &known);
+    problems.distinct("column that outlasts a tombstone", silver.keeps.iter().map(String::as_str));
+    for name in &silver.keeps {
+        problems.known("`keeps`", "column", name, &known);
         let Some(column) = contract.column(name) else { continue };
         if column.key_position.is_some() || name == DELETED_AT || made(column, silver) {
-            problems.add(format!("`{role}` must name a column that routes feed, no key and not `{DELETED_AT}`: `{name}` is not"));
-        }
-        if role == "since" && column.kind != ColumnType::Timestamp {
-            problems.add(format!("`since` must be a TIMESTAMP, and `{name}` is not"));
+            problems.add(format!("`keeps` must name a column that routes feed, no key and not `{DELETED_AT}`: `{name}` is not"));
         }
     }
 }

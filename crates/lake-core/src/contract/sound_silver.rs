@@ -128,8 +128,7 @@ fn groups(contract: &Contract, silver: &Silver, problems: &mut Problems) {
 
 /// Columns in which a value stays although another row wins.
 pub(super) fn outlasts(silver: &Silver, column: &str) -> bool {
-    let kept = silver.keeps.iter().any(|name| name == column) || silver.since.as_deref() == Some(column);
-    kept || ranked(silver, column)
+    silver.keeps.iter().any(|name| name == column) || ranked(silver, column)
 }
 
 fn ranked(silver: &Silver, column: &str) -> bool {

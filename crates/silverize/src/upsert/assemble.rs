@@ -82,7 +82,6 @@ impl Assembler {
                 Role::EventHash => pick(&self.sources[column], &groups[0])?,
                 Role::Rank => self.ranks(slots),
                 Role::Kept => pick(&self.sources[column], &self.places(&self.merged.kept, slots))?,
-                Role::Since => pick(&self.sources[column], &self.places(&self.merged.since, slots))?,
                 Role::Resolved => self.resolution.column(slots, pick(self.own_values()?, &groups[0])?)?,
                 Role::ValidTo => self.ends(slots),
                 Role::RunId => constant_string(&self.stamp.run_id, slots.len()),
@@ -181,7 +180,7 @@ fn sources(merged: &Merged, shape: &Shape, column: usize) -> Vec<ArrayRef> {
     let mut sources = vec![null.clone()];
     for part in &merged.incoming.parts {
         let own = match shape.roles[column] {
-            Role::Key | Role::EventHash | Role::Kept | Role::Since => true,
+            Role::Key | Role::EventHash | Role::Kept => true,
             Role::Group(group) | Role::Version(group) => group == part.group,
             _ => false,
         };

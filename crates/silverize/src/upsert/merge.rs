@@ -47,8 +47,6 @@ pub(crate) struct Merged {
     pub(crate) winners: Vec<Winner>,
     /// By slot, of a table with columns that outlast tombstones: where what a tombstone keeps comes from.
     pub(crate) kept: Vec<Winner>,
-    /// By slot, of such a table: where the instant comes from since when the thing is there.
-    pub(crate) since: Vec<Winner>,
     /// By slot and group, of few: what the winner's version remembers of others at its instant.
     pub(crate) memories: HashMap<usize, String>,
     /// By slot: the rank, from 1.
@@ -80,8 +78,7 @@ impl Merged {
         let slots = index.len();
         let ranks = row.iter().map(|row| row.map_or(0, |row| stored.rank(row))).collect();
         let standing = |row: &Option<StoredRow>| row.map_or(Winner::None, Winner::Stored);
-        let outlast = !shape.keeps.is_empty() || shape.since.is_some();
-        let kept: Vec<Winner> = if outlast { row.iter().map(standing).collect() } else { Vec::new() };
+        let kept = if shape.keeps.is_empty() { Vec::new() } else { row.iter().map(standing).collect() };
         let winners = row.iter().flat_map(|row| vec![standing(row); shape.groups]).collect();
         let mut merged = Self {
             incoming,
@@ -89,7 +86,6 @@ impl Merged {
             index,
             row,
             winners,
-            since: kept.clone(),
             kept,
             memories: HashMap::new(),
             ranks,
@@ -166,7 +162,7 @@ impl Merged {
         }
         let rank = self.incoming.rank(update);
         if wins {
-            self.outlast(update, standing, slot);
+            self.outlast(update, slot);
             self.winners[place] = Winner::Update(update);
         }
         if wins || rank > self.ranks[slot] {
@@ -178,18 +174,11 @@ impl Merged {
         }
     }
 
-    /// A row brings its own values of the columns that outlast tombstones; a tombstone brings none. Since when the thing is there
-    /// a row says only when it was not there before.
-    fn outlast(&mut self, update: Update, standing: Winner, slot: usize) {
-        let is_deletion = |winner| self.version(winner, 0).is_none_or(version::is_deletion);
-        let own = Winner::Update(update);
-        if self.kept.is_empty() || is_deletion(own) {
-            return;
+    /// A row brings its own values of the columns that outlast tombstones; a tombstone brings none.
+    fn outlast(&mut self, update: Update, slot: usize) {
+        if !self.kept.is_empty() && !version::is_deletion(self.incoming.version(update)) {
+            self.kept[slot] = Winner::Update(update);
         }
-        if is_deletion(standing) {
-            self.since[slot] = own;
-        }
-        self.kept[slot] = own;
     }
 
     fn version(&self, winner: Winner, group: usize) -> Option<&str> {

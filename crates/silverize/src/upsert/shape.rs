@@ -32,8 +32,6 @@ pub(crate) enum Role {
     Rank,
     /// What a tombstone keeps.
     Kept,
-    /// Since when the thing is there.
-    Since,
     /// What may come from another row.
     Resolved,
     /// Fingerprint of the event.
@@ -71,8 +69,6 @@ pub(crate) struct Shape {
     pub(crate) rank: Option<String>,
     /// Columns that a tombstone keeps.
     pub(crate) keeps: Vec<String>,
-    /// The column that says since when the thing is there.
-    pub(crate) since: Option<String>,
     /// What may come from another row, and how.
     pub(crate) resolve: Option<Resolve>,
 }
@@ -115,7 +111,6 @@ impl Shape {
             ranks: silver.rank.as_ref().map(|rank| rank.order.clone()).unwrap_or_default(),
             rank: silver.rank.as_ref().map(|rank| rank.column.clone()),
             keeps: silver.keeps.clone(),
-            since: silver.since.clone(),
             resolve: silver.resolve.clone(),
         })
     }
@@ -164,9 +159,6 @@ fn role(contract: &Contract, silver: &Silver, key: &[String], name: &str) -> Opt
     let twin_of = contract.column(name).and_then(|column| column.mask.as_ref()).map(|mask| mask.of.as_str());
     if silver.keeps.iter().any(|kept| kept == name || Some(kept.as_str()) == twin_of) {
         return Some(Role::Kept);
-    }
-    if silver.since.as_deref() == Some(name) {
-        return Some(Role::Since);
     }
     if silver.resolve.as_ref().is_some_and(|resolve| resolve.column == name) {
         return Some(Role::Resolved);

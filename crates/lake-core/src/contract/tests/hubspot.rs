@@ -12,6 +12,7 @@ const PAIR_COLUMNS: &str = concat!(
 
 /// A Bronze contract with these columns beside the meta columns and this source.
 fn hubspot(columns: &str, source: &str) -> Result<ContractSet, String> {
+    let since = if source.contains("association") { "_present_since TIMESTAMP," } else { "" };
     let meta = "\
         _payload BINARY,_change STRING,_observed_at TIMESTAMP,_source STRING,_object STRING,_ingest_date DATE,_window_from TIMESTAMP,\
         _ingested_at TIMESTAMP,_run_id STRING,_key STRING,_position STRING,_contract STRING,_violations STRING";
@@ -22,7 +23,7 @@ fn hubspot(columns: &str, source: &str) -> Result<ContractSet, String> {
         let position = ["_key", "_run_id"].iter().position(|key| *key == name).map_or(String::new(), |at| (at + 1).to_string());
         format!("      - {{name: {name}, logicalType: {logical}, physicalType: {kind}{key}{position}, description: x}}\n")
     };
-    let columns = format!("{columns}{}", meta.split(',').map(column).collect::<String>());
+    let columns = format!("{columns}{}", format!("{since}{meta}").split(',').map(column).collect::<String>());
     set(&[format!(
         "apiVersion: v3.1.0\nkind: DataContract\nid: bronze_crm_things\nname: Things\nversion: 1.0.0\nstatus: active\n\
          description: {{purpose: For tests}}\nschema:\n  - name: crm_things\n    physicalName: bronze_crm_things\n\

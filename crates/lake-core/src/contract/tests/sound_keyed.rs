@@ -101,7 +101,7 @@ fn tombstones_have_what_they_need_and_are_asked_for_no_more() {
 fn groups_and_records_have_no_tombstones() {
     let grouped = KEYED
         .replace(
-            "      keeps: [is_paid]\n      since: first_seen\n",
+            "      keeps: [is_paid, first_seen]\n",
             "      groups: [{name: all, columns: [person, session, at, is_paid, changed_at, deleted_at]}]\n",
         )
         .replace("      resolve: {column: person_found, from: person, within: session, order: [at, id]}\n", "")
@@ -130,24 +130,22 @@ fn groups_and_records_have_no_tombstones() {
 #[test]
 fn what_outlasts_a_tombstone_is_fed_by_routes() {
     refused(&[
-        ("since: first_seen", "since: first_sen", "`since` names unknown column `first_sen`; did you mean `first_seen`?"),
-        ("keeps: [is_paid]", "keeps: [is_pai]", "`keeps` names unknown column `is_pai`; did you mean `is_paid`?"),
-        ("keeps: [is_paid]", "keeps: [is_paid, is_paid]", "column that outlasts a tombstone `is_paid` is declared twice"),
+        ("keeps: [is_paid,", "keeps: [is_pai,", "`keeps` names unknown column `is_pai`; did you mean `is_paid`?"),
+        ("keeps: [is_paid,", "keeps: [is_paid, is_paid,", "column that outlasts a tombstone `is_paid` is declared twice"),
         (
-            "keeps: [is_paid]",
-            "keeps: [deleted_at]",
+            "keeps: [is_paid,",
+            "keeps: [deleted_at,",
             "`keeps` must name a column that routes feed, no key and not `deleted_at`: `deleted_at` is not",
         ),
         (
-            "keeps: [is_paid]",
-            "keeps: [person_found]",
+            "keeps: [is_paid,",
+            "keeps: [person_found,",
             "`keeps` must name a column that routes feed, no key and not `deleted_at`: `person_found` is not",
         ),
-        ("keeps: [is_paid]\n      since: first_seen", "since: is_paid", "`since` must be a TIMESTAMP, and `is_paid` is not"),
     ]);
     let undeleted = KEYED.replace("          deletes: {field: state, values: [gone]}\n", "");
     let error = set(&[undeleted, COLUMNS.to_owned()]).unwrap_err();
-    assert_eq!(error, "use contract contracts/0.yaml: `keeps` and `since` belong to the kind current with `deletes`");
+    assert_eq!(error, "use contract contracts/0.yaml: `keeps` belongs to the kind current with `deletes`");
 }
 
 #[test]
@@ -176,10 +174,9 @@ fn a_column_is_resolved_from_others_that_routes_feed() {
     ]);
     let history = KEYED.replace("kind: current", "kind: history");
     let error = set(&[history, COLUMNS.to_owned()]).unwrap_err();
-    for problem in [
-        "`keeps` and `since` belong to the kind current with `deletes`",
-        "`resolve` belongs to the kind current without `groups`",
-    ] {
+    for problem in
+        ["`keeps` belongs to the kind current with `deletes`", "`resolve` belongs to the kind current without `groups`"]
+    {
         assert!(error.contains(problem), "{error}");
     }
 }

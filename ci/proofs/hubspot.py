@@ -1,0 +1,193 @@
+"""Proves ingest-hubspot on a large account on its bad days: `python -m proofs.hubspot` (ci/hubspot-bulk starts it).
+
+Three windows of contacts (with more properties than a search or an address takes), companies and associations are landed while
+the account fails in every way that passes; what must not pass ends the run and lands nothing. Then every row of Bronze is compared
+with what `hubspot_bulk` says, and the server tells how many requests came, and whether one of them was too many.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import state
+from deltalake import DeltaTable
+from hubspot_account import Account, account
+from hubspot_bulk import EDITED_LAST, Bulk, survey_properties
+
+from proofs import places
+from proofs.hubspot_rows import CONTACTS, PAIRS, Expected, differences
+
+FOLDER = places.PROOFS / "hubspot"
+TABLES = (CONTACTS, "bronze_hubspot_companies", PAIRS)
+HISTORY, DAY, NEXT = "2017-01-01/2017-12-30", "2017-12-30", "2017-12-31"
+# A try that takes longer is given up; the server's slow answers take longer, and some a little less.
+TIMEOUT_SECONDS = 3
+TOO_SLOW, SLOW = TIMEOUT_SECONDS + 1, 0.5
+# The allowance that must be used while a run is busy; a shorter run says little of it.
+SHARE_MIN, BUSY_SECONDS_MIN = 0.9, 30
+# Everything that passes: what the server does instead of answering, once each.
+FAILURES = (
+    {"kind": "rate_limit", "retry_after": 1}, {"kind": "rate_limit"}, {"kind": "status", "status": 401},
+    {"kind": "status", "status": 500}, {"kind": "status", "status": 502}, {"kind": "status", "status": 503},
+    {"kind": "status", "status": 423}, {"kind": "status", "status": 477}, {"kind": "torn"}, {"kind": "cut"}, {"kind": "reset"},
+    {"kind": "slow", "seconds": SLOW}, {"kind": "slow", "seconds": TOO_SLOW},
+    {"kind": "drip", "seconds": SLOW}, {"kind": "drip", "seconds": TOO_SLOW},
+)  # fmt: skip
+# Requests of an endpoint between two failures.
+APART = 2
+
+
+def failures(kind: str, *endpoints: str) -> list[dict]:
+    """Returns every failure once on each endpoint, spread over its requests."""
+    spread = [
+        failure | {"on": endpoint, "object": kind, "skip": place * APART}
+        for endpoint in endpoints for place, failure in enumerate(FAILURES)
+    ]  # fmt: skip
+    return [*spread, {"kind": "status", "status": 503, "on": "properties", "object": kind}] if "search" in endpoints else spread
+
+
+@dataclass
+class Bench:
+    """The account, the program and the lake."""
+
+    place: Account
+    program: Path
+    contracts: Path
+    lake: Path = FOLDER / "lake"
+    problems: list[str] = field(default_factory=list)
+
+    def run(self, table: str, window: str, secrets: Path | None = None) -> tuple[int, str, dict]:
+        """Lands a window; returns exit code, what was said, and the summary."""
+        command = [
+            self.program, table, "--window", window, "--lake", self.lake, "--contracts", self.contracts, "--output", "json",
+            "--url", self.place.url, "--secrets", f"file:{secrets or state.places.SECRETS}", "--timeout-seconds", TIMEOUT_SECONDS,
+        ]  # fmt: skip
+        done = subprocess.run([str(word) for word in command], env=os.environ, text=True, capture_output=True, check=False)
+        lines = done.stdout.splitlines()
+        return done.returncode, done.stderr, json.loads(lines[-1]) if done.returncode == 0 and lines else {}
+
+    def expect(self, found: object, wanted: object, what: str) -> None:
+        """Takes down what is not as it must be."""
+        if found != wanted:
+            self.problems.append(f"{what}: {found}, not {wanted}")
+
+    def land(self, table: str, window: str, faults: list[dict]) -> dict:
+        """Lands a window while the account fails, and judges how the account was asked; returns the summary's facts."""
+        self.place.control(reset_stats=True, faults=faults)
+        code, said, summary = self.run(table, window)
+        counted, what = self.place.control(), f"{table} {window}"
+        if code:
+            raise SystemExit(f"hubspot: {what} ended with {code}:\n{said}")
+        self.expect(counted["faults"]["to_come"], 0, f"{what}: failures that were not met")
+        refused = sum(fault["kind"] == "rate_limit" for fault in faults)
+        self.expect(sum(counted["rate_limited"].values()), refused, f"{what}: refusals, of which all were planted")
+        self.expect(counted["during_retry_after"], 0, f"{what}: requests that came although they were to wait")
+        for bucket in ("other", "search"):
+            self.expect(counted[bucket]["above"], 0, f"{what}: requests above the allowance ({bucket})")
+        facts = summary["facts"]
+        sent = facts["requests"], facts["search_requests"]
+        self.expect(sent, (counted["other"]["requests"], counted["search"]["requests"]), f"{what}: requests by both counts")
+        if counted["busy_seconds"] >= BUSY_SECONDS_MIN and counted["busy_share"] < SHARE_MIN:
+            self.problems.append(f"{what}: {counted['busy_share']:.1%} of the allowance was used")
+        print(
+            f"hubspot: {table:<32} {window:<22} {summary['ledger']['accepted']:>6} rows {sum(sent):>5} requests"
+            f" (most in a window: {counted['other']['highest']} of {counted['other']['allowed']},"
+            f" searches {counted['search']['highest']} of {counted['search']['allowed']}),"
+            f" {counted['busy_share'] or 0:>6.1%} of the allowance in {counted['busy_seconds']:>3} s,"
+            f" {len(faults):>2} failures, {summary['peak_rss_bytes'] >> 20} MB",
+            flush=True,
+        )
+        return facts
+
+    def refused(self, what: str, expected: int, message: str, secrets: Path | None = None, **control: object) -> None:
+        """Lands a window that must fail, and nothing of it."""
+        before = DeltaTable(self.lake / "bronze" / "hubspot_contacts").version()
+        self.place.control(reset_stats=True, **control)
+        code, said, _ = self.run(CONTACTS, DAY, secrets)
+        self.place.control(faults=[], scopes=["crm.objects.contacts.read", "crm.objects.companies.read"])
+        if (code, message in said) != (expected, True):
+            self.problems.append(f"{what}: ended with {code}, not {expected} and `{message}`:\n{said}")
+        self.expect(DeltaTable(self.lake / "bronze" / "hubspot_contacts").version(), before, f"{what}: version")
+        print(f"hubspot: {what:<32} exit {code}, nothing landed", flush=True)
+
+
+def contracts(folder: Path) -> tuple[Path, list[str]]:
+    """Copies the contracts, that of the contacts with all of the account's properties; returns folder and properties."""
+    (folder / "bronze").mkdir(parents=True)
+    for file in (places.CONTRACTS / "bronze").glob("hubspot_*.odcs.yaml"):
+        shutil.copy(file, folder / "bronze")
+    shutil.copy(places.CONTRACTS / "policy.yaml", folder)
+    path, indent = folder / "bronze" / "hubspot_contacts.odcs.yaml", " " * 12 + "- "
+    text, last = path.read_text(), f"{indent}lastmodifieddate\n"
+    if text.count(last) != 1:
+        raise SystemExit(f"hubspot: {path} does not end its properties with lastmodifieddate")
+    text = text.replace(last, last + "".join(f"{indent}{name}\n" for name in survey_properties()))
+    path.write_text(text)
+    return folder, [line.removeprefix(indent) for line in text.splitlines() if line.startswith(indent)]
+
+
+def days(bench: Bench) -> None:
+    """Lands the three windows, and what must fail between them."""
+    wrong = FOLDER / "wrong"
+    (wrong / "hubspot").mkdir(parents=True)
+    (wrong / "hubspot" / "token").write_text(state.secret("hubspot/wrong"))
+    bench.land(CONTACTS, HISTORY, failures("contacts", "search", "list", "batch_read"))
+    bench.land(TABLES[1], HISTORY, [])
+    bench.land(PAIRS, HISTORY, failures("contacts", "list", "associations"))
+
+    bench.place.control(bulk_changes=True, index_until="2017-12-30T23:50:00Z")
+    daily = {"kind": "rate_limit", "policy": "DAILY", "on": "list", "skip": 20}
+    bench.refused("a wrong token", 2, "the token is refused (401)", wrong)
+    bench.refused("a missing scope", 2, "the token may not (403)", scopes=["crm.objects.companies.read"])
+    bench.refused("the day's allowance is spent", 75, "for this day is spent", faults=[daily])
+    bench.refused("a service that is down", 75, "failed to", faults=[{"kind": "status", "status": 503, "on": "search", "times": 99}])
+    facts = bench.land(CONTACTS, DAY, failures("contacts", "list"))
+    bench.expect(facts.get("behind"), len(EDITED_LAST), "objects that the lagging search did not show")
+    bench.land(TABLES[1], DAY, [])
+    bench.land(PAIRS, DAY, failures("contacts", "list", "associations"))
+
+    bench.place.control(index_until=None)
+    facts = bench.land(CONTACTS, NEXT, [])
+    bench.expect(facts.get("behind"), None, "objects that no search has shown")
+    for table in TABLES[1:]:
+        bench.land(table, NEXT, [])
+    bench.place.control(reset_stats=True)
+    for table in TABLES:
+        code, _, summary = bench.run(table, HISTORY)
+        bench.expect((code, summary.get("outcome")), (0, "already_done"), f"{table}: the first window again")
+    bench.expect(sum(bench.place.control()["requests"].values()), 0, "requests of windows that are in")
+
+
+def main() -> int:
+    """Runs it all; 1 when something is not as it must be."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--programs", type=Path, required=True, help="folder with ingest-hubspot")
+    parser.add_argument("--contacts", type=int, default=Bulk().contacts, help="contacts of the account")
+    options = parser.parse_args()
+    bulk = Bulk(options.contacts)
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    folder, properties = contracts(FOLDER / "contracts")
+    with account(f"--bulk={bulk.contacts}") as place:
+        bench = Bench(place, options.programs / "ingest-hubspot", folder)
+        days(bench)
+    expected = Expected(bulk, properties)
+    for table in TABLES:
+        wanted = expected.rows(table, (HISTORY, DAY, NEXT))
+        found = differences(bench.lake, table, wanted)
+        bench.problems += found
+        print(f"hubspot: {table}: {len(wanted)} rows expected, {'all there and no other' if not found else 'NOT EQUAL'}")
+    for problem in bench.problems:
+        print(f"hubspot: {problem}")
+    print(f"hubspot: {bulk.contacts} contacts, {bulk.same_millisecond} of one millisecond: {len(bench.problems)} problems")
+    return 1 if bench.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
