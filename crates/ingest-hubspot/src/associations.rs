@@ -89,7 +89,7 @@ impl Reading<'_> {
         let answers = asked.map(async |inputs: Vec<Input>| self.api.associations(self.pair, &inputs).await);
         let mut answers = pin!(answers.buffer_unordered(QUESTIONS_MAX));
         let mut next = Vec::new();
-        while let Some(Pairs { pairs, next: more }) = answers.try_next().await.attach()? {
+        while let Some(Pairs { pairs, next: more, .. }) = answers.try_next().await.attach()? {
             self.bar.inc(pairs.len() as u64);
             let mut rows = Vec::new();
             for pair in pairs {

@@ -133,7 +133,7 @@ impl Account {
             Some("search") => self.search(body),
             Some("read") => {
                 let forgotten = std::mem::take(&mut self.forgotten);
-                let ids = ids(body).into_iter().filter(|id| !forgotten.contains(id));
+                let ids = ids(body).filter(|id| !forgotten.contains(id));
                 let (there, missing): (Vec<u64>, Vec<u64>) =
                     ids.partition(|id| self.live.contains_key(id) && !self.vanished.contains(id));
                 let objects: Vec<_> = there.into_iter().rev().map(|id| self.object(id)).collect();

@@ -1,6 +1,6 @@
 use super::*;
 use crate::columns::tests::column;
-use arrow::array::{Array as _, AsArray as _};
+use arrow::array::Array as _;
 use arrow::datatypes::{Decimal128Type, TimestampMicrosecondType};
 
 #[test]

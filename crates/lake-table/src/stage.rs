@@ -4,7 +4,7 @@ use crate::{Lake, TableError};
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 use deltalake::{
-    ObjectMeta, ObjectStore as _, Path,
+    ObjectMeta, Path,
     logstore::{object_store::ObjectStoreExt as _, parquet_reader::ParquetObjectReader},
     parquet::{arrow::async_reader::ParquetRecordBatchStreamBuilder, errors::ParquetError},
 };

@@ -83,7 +83,7 @@ async fn every_format_says_the_same() {
         folder.file("things.parquet", rows),
     ];
     for input in inputs {
-        let report = folder.things(&[input.clone()], Some(folder.file("owners.csv", OWNERS))).await.unwrap();
+        let report = folder.things(std::slice::from_ref(&input), Some(folder.file("owners.csv", OWNERS))).await.unwrap();
         assert_eq!((failed(&report), silent(&report), report.rows), (vec![], vec![], 2), "{}", input.display());
         assert!(report.passed());
     }
@@ -114,7 +114,7 @@ async fn what_is_not_given_is_not_judged() {
     assert_eq!(failed(&report), Vec::<&str>::new());
     let rates = folder.file("rates.csv", "currency,_ingest_date,_run_id\nUSD,2017-12-28,r\nGBP,2017-12-01,r\n");
     for (window, fails) in [(None, vec![]), (Some("2017-12-29"), vec![]), (Some("2017-12-30"), vec!["latency:_ingest_date"])] {
-        let report = folder.ask("bronze_rates", &[rates.clone()], &[], window).await.unwrap();
+        let report = folder.ask("bronze_rates", std::slice::from_ref(&rates), &[], window).await.unwrap();
         assert_eq!(failed(&report), fails, "{window:?}");
         assert_eq!(silent(&report).contains(&"latency:_ingest_date"), window.is_none());
     }
@@ -198,9 +198,9 @@ async fn files_that_cannot_be_used_say_who_has_to_act() {
     let (who, said) = fault(folder.things(&[folder.file("a.parquet", "PAR1 no")], None).await);
     assert!(who == Some(Fault::Data) && said.contains("read Parquet file"), "{said}");
     let stranger = [ReferenceFile { table: "gold_owner".into(), file: good.clone() }];
-    let (who, said) = fault(folder.ask("gold_things", &[good.clone()], &stranger, None).await);
+    let (who, said) = fault(folder.ask("gold_things", std::slice::from_ref(&good), &stranger, None).await);
     assert!(who == Some(Fault::Config) && said.contains("did you mean `gold_owners`?"), "{said}");
-    let (who, said) = fault(folder.things(&[good.clone()], Some(folder.file("bad.jsonl", "nothing"))).await);
+    let (who, said) = fault(folder.things(std::slice::from_ref(&good), Some(folder.file("bad.jsonl", "nothing"))).await);
     assert!(who == Some(Fault::Data) && said.contains("1 records cannot be read"), "{said}");
     let report = folder.things(&[good], Some(folder.file("other.csv", "name\no1\n"))).await.unwrap();
     assert_eq!(failed(&report), ["reference:owner:gold_owners.id"]);

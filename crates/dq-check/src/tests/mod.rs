@@ -106,6 +106,9 @@ impl World {
     }
 }
 
+/// A change of a contract before it is asked for.
+type Edit = Box<dyn FnOnce(&mut Contract)>;
+
 /// One call of the program.
 struct Ask<'a> {
     world: &'a World,
@@ -113,7 +116,7 @@ struct Ask<'a> {
     window: Window,
     inputs: BTreeMap<String, i64>,
     whole: bool,
-    edit: Vec<Box<dyn FnOnce(&mut Contract)>>,
+    edit: Vec<Edit>,
     hash: Option<String>,
     run: u128,
 }

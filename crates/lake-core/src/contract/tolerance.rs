@@ -25,7 +25,7 @@ impl Quality {
             QualityProperty::FailingRowsMin(rows) => Some(*rows),
             QualityProperty::Reads(_) => None,
         });
-        given.last().unwrap_or(0)
+        given.fold(0, |_, rows| rows)
     }
 
     /// Turns a count into the unit of the rule.

@@ -54,7 +54,7 @@ fn a_layer_and_a_day_are_the_means_of_their_tables() {
 fn of_two_windows_of_a_day_the_newer_one_counts() {
     let (old, new) = (score("gold_a", 10.0, "2017-12-30"), score("gold_a", 90.0, "2017-12-31"));
     for scores in [vec![old.clone(), new.clone()], vec![new.clone(), old]] {
-        assert_eq!(DayScores::of(&KNOWN, scores).tables, [new.clone()]);
+        assert_eq!(DayScores::of(&KNOWN, scores).tables, std::slice::from_ref(&new));
     }
     let again = score("gold_a", 80.0, "2017-12-31");
     assert_eq!(DayScores::of(&KNOWN, [new, again.clone()]).tables, [again]);
