@@ -133,7 +133,8 @@ impl World {
                 let payload = batch.column(3).as_binary::<i32>().iter().nth(row).unwrap();
                 let payload = payload.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
                 let key = (text(0, row), text(1, row), time(2, row) / 1_000 - START);
-                assert!(found.insert(key.clone(), payload).is_none(), "{key:?} stands twice in one window");
+                let twice = found.insert(key.clone(), payload).is_some();
+                assert!(from.is_none() || !twice, "{key:?} stands twice in one window");
             }
         }
         found
