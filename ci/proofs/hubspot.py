@@ -40,17 +40,18 @@ FAILURES = (
     {"kind": "slow", "seconds": SLOW}, {"kind": "slow", "seconds": TOO_SLOW},
     {"kind": "drip", "seconds": SLOW}, {"kind": "drip", "seconds": TOO_SLOW},
 )  # fmt: skip
-# Requests of an endpoint between two failures.
-APART = 2
+# Contacts of one answer.
+ANSWERED = {"search": 200, "list": 100, "batch_read": 100, "associations": 100}
 
 
-def failures(kind: str, *endpoints: str) -> list[dict]:
-    """Returns every failure once on each endpoint, spread over its requests."""
+def failures(contacts: int, *endpoints: str) -> list[dict]:
+    """Returns every failure once on each endpoint, spread over the first half of its requests for so many contacts."""
     spread = [
-        failure | {"on": endpoint, "object": kind, "skip": place * APART}
+        failure | {"on": endpoint, "object": "contacts", "skip": place * max(1, contacts // ANSWERED[endpoint] // 2 // len(FAILURES))}
         for endpoint in endpoints for place, failure in enumerate(FAILURES)
     ]  # fmt: skip
-    return [*spread, {"kind": "status", "status": 503, "on": "properties", "object": kind}] if "search" in endpoints else spread
+    start = {"kind": "status", "status": 503, "on": "properties", "object": "contacts"}
+    return [*spread, start] if "search" in endpoints else spread
 
 
 @dataclass
@@ -133,14 +134,14 @@ def contracts(folder: Path) -> tuple[Path, list[str]]:
     return folder, [line.removeprefix(indent) for line in text.splitlines() if line.startswith(indent)]
 
 
-def days(bench: Bench) -> None:
+def days(bench: Bench, contacts: int) -> None:
     """Lands the three windows, and what must fail between them."""
     wrong = FOLDER / "wrong"
     (wrong / "hubspot").mkdir(parents=True)
     (wrong / "hubspot" / "token").write_text(state.secret("hubspot/wrong"))
-    bench.land(CONTACTS, HISTORY, failures("contacts", "search", "list", "batch_read"))
+    bench.land(CONTACTS, HISTORY, failures(contacts, "search", "list", "batch_read"))
     bench.land(TABLES[1], HISTORY, [])
-    bench.land(PAIRS, HISTORY, failures("contacts", "list", "associations"))
+    bench.land(PAIRS, HISTORY, failures(contacts, "list", "associations"))
 
     bench.place.control(bulk_changes=True, index_until="2017-12-30T23:50:00Z")
     daily = {"kind": "rate_limit", "policy": "DAILY", "on": "list", "skip": 20}
@@ -148,10 +149,10 @@ def days(bench: Bench) -> None:
     bench.refused("a missing scope", 2, "the token may not (403)", scopes=["crm.objects.companies.read"])
     bench.refused("the day's allowance is spent", 75, "for this day is spent", faults=[daily])
     bench.refused("a service that is down", 75, "failed to", faults=[{"kind": "status", "status": 503, "on": "search", "times": 99}])
-    facts = bench.land(CONTACTS, DAY, failures("contacts", "list"))
+    facts = bench.land(CONTACTS, DAY, failures(contacts, "list"))
     bench.expect(facts.get("behind"), len(EDITED_LAST), "objects that the lagging search did not show")
     bench.land(TABLES[1], DAY, [])
-    bench.land(PAIRS, DAY, failures("contacts", "list", "associations"))
+    bench.land(PAIRS, DAY, failures(contacts, "list", "associations"))
 
     bench.place.control(index_until=None)
     facts = bench.land(CONTACTS, NEXT, [])
@@ -176,7 +177,7 @@ def main() -> int:
     folder, properties = contracts(FOLDER / "contracts")
     with account(f"--bulk={bulk.contacts}") as place:
         bench = Bench(place, options.programs / "ingest-hubspot", folder)
-        days(bench)
+        days(bench, bulk.contacts)
     expected = Expected(bulk, properties)
     for table in TABLES:
         wanted = expected.rows(table, (HISTORY, DAY, NEXT))
