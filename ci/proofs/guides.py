@@ -26,7 +26,7 @@ from proofs import guide_tables, places
 GUIDES = ("README.md", "contracts/README.md", *(f"docs/guides/{name}.md" for name in (
     "BEGINNERS_GUIDE", "BUSINESS_METRICS_DICTIONARY", "WRITE_A_MODEL", "FRESHNESS_AND_CONTACTS",
 )))  # fmt: skip
-SECONDS_MAX = 300
+SECONDS_MAX = 900
 SENTINEL = "--- guides: the command has ended with"
 
 
@@ -168,7 +168,7 @@ def walk(guide: str, text: str) -> tuple[list[str], int]:
     count = sum(isinstance(step, Command) for step in todo)
     if not count:
         return [], 0
-    folder, variables = prepared(Path(guide).with_suffix("").name + str(len(Path(guide).parts)))
+    folder, variables = prepared(guide.removesuffix(".md").replace("/", "-"))
     shell = Shell(folder, variables)
     try:
         shell.type('export PATH="$SLUICE_HOME/bin:$PATH"')
