@@ -21,11 +21,17 @@ EXAMPLES_MAX = 3
 EXAMPLE_LENGTH = 300
 
 
-def tables(lake: Path) -> Iterator[tuple[str, DeltaTable]]:
-    """Returns every table with its place in the lake, such as `silver/orders`."""
+def folders(lake: Path) -> Iterator[tuple[str, Path]]:
+    """Returns the place of every table in the lake, such as `silver/orders`, and its folder."""
     for layer in LAYERS:
         for log in sorted((lake / layer).glob("*/_delta_log")):
-            yield f"{layer}/{log.parent.name}", DeltaTable(str(log.parent))
+            yield f"{layer}/{log.parent.name}", log.parent
+
+
+def tables(lake: Path) -> Iterator[tuple[str, DeltaTable]]:
+    """Returns every table with its place in the lake."""
+    for place, folder in folders(lake):
+        yield place, DeltaTable(str(folder))
 
 
 def versions(lake: Path) -> dict[str, int]:
