@@ -13,8 +13,8 @@ use_home() {
   local name="$1" whole="$SLUICE_HOME"
   case "$(basename "$whole")" in small | staged | bench) whole="$(dirname "$whole")" ;; esac
   SLUICE_HOME="$whole" "$root/ci/lib/venv" >/dev/null
-  mkdir -p "$whole/$name" "$whole/bin" "$whole/bin-faults" "$whole/bin-release"
-  for shared in venv bin bin-faults bin-release; do
+  mkdir -p "$whole/$name" "$whole/bin" "$whole/bin-faults" "$whole/bin-release" "$whole/venv-s3"
+  for shared in venv venv-s3 bin bin-faults bin-release; do
     ln -sfn "$whole/$shared" "$whole/$name/$shared"
   done
   export SLUICE_HOME="$whole/$name"

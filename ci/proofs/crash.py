@@ -1,7 +1,8 @@
 """Kills programs at every fault point, resumes, and compares all tables with those of an undisturbed run.
 
-`python -m proofs.crash matrix [--sample]`: fault point x program, two copies of every program at once, a contract that is
-mended between crash and retry. `python -m proofs.crash random N`: the whole run killed at N random moments.
+`python -m proofs.crash [--sample]`: fault point x program, two copies of every program at once, a contract that is
+mended between crash and retry. `python -m proofs.crash --random N`: the whole run killed at N random moments. With
+`--lake s3://BUCKET/PREFIX` all lakes stand there instead of in a directory.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from proofs import day, lake, places
+from proofs import day, lake, places, stores
+from proofs.stores import Place
 
 DAY = places.DAYS[1]
 FOLDER = places.PROOFS / "crash"
@@ -36,24 +38,25 @@ SAMPLE = (("table.commit.before", "ingest-kafka"), ("table.commit.after", "silve
 class Bench:
     """A lake before the day, the day's tables when nothing disturbs it, and what came of each case."""
 
+    lakes: Place
     programs: Path
     env: dict[str, str]
-    starts: dict[str, tuple[Path | None, str]] = field(default_factory=dict)
+    starts: dict[str, tuple[Place | None, str]] = field(default_factory=dict)
     expected: dict[str, dict[str, Counter[tuple]]] = field(default_factory=dict)
 
-    def begin(self, name: str, start: Path | None, window: str) -> None:
+    def begin(self, name: str, start: Place | None, window: str) -> None:
         """Runs a window undisturbed from a start (none: an empty lake) and keeps its tables."""
         self.starts[name] = (start, window)
-        undisturbed = self.fresh(name, FOLDER / f"undisturbed-{name}")
+        undisturbed = self.fresh(name, self.lakes / f"undisturbed-{name}")
         day.must(day.run(window, undisturbed, programs=self.programs, env=self.env), f"the undisturbed run of {window}")
         self.expected[name] = contents(undisturbed)
 
-    def fresh(self, name: str, target: Path) -> Path:
+    def fresh(self, name: str, target: Place | None = None) -> Place:
         """Returns a lake as it is before the window of a start."""
-        start = self.starts[name][0]
+        start, target = self.starts[name][0], target or self.lakes / "run"
         return day.copy(start, target) if start else day.fresh(target)
 
-    def resume(self, name: str, target: Path, contracts: Path = places.CONTRACTS) -> list[str]:
+    def resume(self, name: str, target: Place, contracts: Path = places.CONTRACTS) -> list[str]:
         """Runs the window again with nothing armed; returns how the tables differ from the undisturbed ones."""
         window = self.starts[name][1]
         ended = day.run(window, target, programs=self.programs, env=self.env, more=("--resume",), contracts=contracts)
@@ -62,7 +65,7 @@ class Bench:
         return lake.differences(self.expected[name], contents(target))
 
 
-def contents(folder: Path) -> dict[str, Counter[tuple]]:
+def contents(folder: Place) -> dict[str, Counter[tuple]]:
     """Returns the rows of all tables that hold data or verdicts. `ops/runs` and `ops/ledger` repeat the log commit by
     commit, and a crash between two commits of one program may add one: their sums are compared instead."""
     found = lake.contents(folder, ("bronze", "silver", "gold", "quarantine", "held"))
@@ -75,10 +78,10 @@ def contents(folder: Path) -> dict[str, Counter[tuple]]:
     return found
 
 
-def prepare(programs: Path) -> Bench:
+def prepare(lakes: Place, programs: Path) -> Bench:
     """Makes the lake before the day, and both undisturbed runs."""
-    base = FOLDER / "base"
-    bench = Bench(programs, day.staged(base, programs, day.environment()))
+    base = lakes / "base"
+    bench = Bench(lakes, programs, day.staged(base, programs, day.environment()))
     bench.begin("day", base, DAY)
     bench.begin("new", None, places.FIRST)
     return bench
@@ -113,7 +116,7 @@ def armed(bench: Bench, point: str, program: str) -> Path:
 def killed(bench: Bench, point: str, program: str) -> str:
     """Kills a program at a point, resumes; returns the outcome: `-` when the program does not pass the point."""
     for name in ("new", "day") if point.startswith("table.create") else ("day", "new"):
-        target = bench.fresh(name, FOLDER / "run")
+        target = bench.fresh(name)
         programs = armed(bench, point, program)
         ended = day.run(bench.starts[name][1], target, programs=programs, env=bench.env, more=("--retries", "0"))
         if ended.code == 0:
@@ -130,7 +133,7 @@ def twice(bench: Bench) -> list[str]:
     programs = day.programs(FOLDER / "programs", bench.programs, dict.fromkeys(day.PROGRAMS, script))
     wrong = []
     for name, (_, window) in bench.starts.items():
-        target = bench.fresh(name, FOLDER / "run")
+        target = bench.fresh(name)
         ended = day.run(window, target, programs=programs, env=bench.env)
         wrong += [f"two copies, {window}: ended with {ended.code}\n{ended.stderr}"] if ended.code else []
         wrong += lake.differences(bench.expected[name], contents(target))
@@ -154,7 +157,7 @@ def mended(bench: Bench) -> list[str]:
     wrong = []
     for point in between:
         contract.write_text(broken)
-        target = bench.fresh("day", FOLDER / "run")
+        target = bench.fresh("day")
         programs = armed(bench, point, "silverize")
         ended = day.run(DAY, target, programs=programs, env=bench.env, contracts=contracts, more=("--retries", "0"))
         if ended.outcomes().get("silver_order_items", "").startswith("failed"):
@@ -202,11 +205,11 @@ def at_random(bench: Bench, count: int, seed: int) -> int:
     """Kills the whole process group at random moments; returns the number of lakes that came out different."""
     choose = random.Random(seed)
     started = time.monotonic()
-    day.must(day.run(DAY, bench.fresh("day", FOLDER / "run"), programs=bench.programs, env=bench.env), "the timed run")
+    day.must(day.run(DAY, bench.fresh("day"), programs=bench.programs, env=bench.env), "the timed run")
     whole = time.monotonic() - started
     wrong = 0
     for number in range(1, count + 1):
-        target = bench.fresh("day", FOLDER / "run")
+        target = bench.fresh("day")
         moment = choose.uniform(0, whole)
         command = day.command(DAY, target, programs=bench.programs)
         process = subprocess.Popen(
@@ -229,13 +232,14 @@ def at_random(bench: Bench, count: int, seed: int) -> int:
 def main() -> int:
     """Runs one of the two proofs."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lake", type=stores.place, default=FOLDER, help="where the lakes stand: a directory or s3://BUCKET/PREFIX")
     parser.add_argument("--sample", action="store_true", help="a few cells of the matrix, for ci/test")
     parser.add_argument("--without-kills", action="store_true", help="only two copies at once, and the mended contract")
     parser.add_argument("--random", type=int, metavar="N", help="instead of the matrix: kill at N random moments")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     started = time.monotonic()
-    bench = prepare(places.HOME / "bin-faults")
+    bench = prepare(options.lake, places.HOME / "bin-faults")
     if options.random:
         wrong = at_random(bench, options.random, options.seed)
     else:

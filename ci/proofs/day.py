@@ -10,7 +10,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from proofs import places
+from proofs import places, stores
+from proofs.stores import Place
 
 
 def sources(*arguments: str, stdin: str | None = None) -> str:
@@ -43,11 +44,11 @@ class Ended:
         return {table["table"]: table["outcome"] for table in self.report.get("tables", [])}
 
 
-def command(window: str, lake: Path, *, programs: Path, contracts: Path = places.CONTRACTS, more: tuple[str, ...] = ()) -> list[str]:
+def command(window: str, lake: Place, *, programs: Path, contracts: Path = places.CONTRACTS, more: tuple[str, ...] = ()) -> list[str]:
     """Returns the command line that runs a window."""
     return [
         str(programs / "run-pipeline"), "day", "--window", window, "--lake", str(lake), "--contracts", str(contracts),
-        "--programs", str(programs), "--logs", str(lake.with_name(f"{lake.name}-logs")), "--output", "json", *more,
+        "--programs", str(programs), "--logs", str(stores.of(lake).logs), "--output", "json", *more,
     ]  # fmt: skip
 
 
@@ -56,7 +57,7 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in ("SLUICE_FAULT", "SLUICE_MUTATE")}
 
 
-def run(window: str, lake: Path, *, programs: Path, env: dict[str, str], **options) -> Ended:
+def run(window: str, lake: Place, *, programs: Path, env: dict[str, str], **options) -> Ended:
     """Runs a window to its end."""
     done = subprocess.run(command(window, lake, programs=programs, **options), env=env, text=True, capture_output=True, check=False)
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
@@ -70,7 +71,7 @@ def must(ended: Ended, what: str) -> Ended:
     return ended
 
 
-def staged(target: Path, programs: Path, env: dict[str, str]) -> dict[str, str]:
+def staged(target: Place, programs: Path, env: dict[str, str]) -> dict[str, str]:
     """Makes a lake that has run history and the first day, with the second day published: the next window to run.
 
     The sources stand still from then on, so that the day can be run again and again and nothing moves under a comparison.
@@ -87,19 +88,19 @@ def staged(target: Path, programs: Path, env: dict[str, str]) -> dict[str, str]:
     return env
 
 
-def fresh(path: Path) -> Path:
-    """Returns a path that is not there, in a folder that is."""
-    for old in (path, path.with_name(f"{path.name}-logs")):
-        shutil.rmtree(old, ignore_errors=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+def fresh(lake: Place) -> Place:
+    """Returns a place where no lake is, nor logs of one; the folder of a directory is there."""
+    store = stores.of(lake)
+    store.delete()
+    shutil.rmtree(store.logs, ignore_errors=True)
+    store.logs.parent.mkdir(parents=True, exist_ok=True)
+    return lake
 
 
-def copy(lake: Path, target: Path) -> Path:
+def copy(lake: Place, target: Place) -> Place:
     """Copies a lake; tables keep their ids, so progress fits."""
     fresh(target)
-    if lake.exists():
-        shutil.copytree(lake, target)
+    stores.of(lake).copy_to(stores.of(target))
     return target
 
 

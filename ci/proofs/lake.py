@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 from deltalake import DeltaTable
-
-LAYERS = ("bronze", "silver", "gold", "quarantine", "held", "ops")
+from proofs import stores
+from proofs.stores import LAYERS, Place
 
 # Differs between two runs that did the same: who ran and when.
 RUN_COLUMNS = frozenset({"_run_id", "_ingested_at"})
@@ -21,20 +20,13 @@ EXAMPLES_MAX = 3
 EXAMPLE_LENGTH = 300
 
 
-def folders(lake: Path) -> Iterator[tuple[str, Path]]:
-    """Returns the place of every table in the lake, such as `silver/orders`, and its folder."""
-    for layer in LAYERS:
-        for log in sorted((lake / layer).glob("*/_delta_log")):
-            yield f"{layer}/{log.parent.name}", log.parent
+def tables(lake: Place) -> Iterator[tuple[str, DeltaTable]]:
+    """Returns every table with its place in the lake, such as `silver/orders`."""
+    for place in stores.tables(lake):
+        yield place, DeltaTable(str(lake / place))
 
 
-def tables(lake: Path) -> Iterator[tuple[str, DeltaTable]]:
-    """Returns every table with its place in the lake."""
-    for place, folder in folders(lake):
-        yield place, DeltaTable(str(folder))
-
-
-def versions(lake: Path) -> dict[str, int]:
+def versions(lake: Place) -> dict[str, int]:
     """Returns the version of every table."""
     return {place: table.version() for place, table in tables(lake)}
 
@@ -52,7 +44,7 @@ def left_out(place: str) -> frozenset[str]:
     return RUN_COLUMNS | OPS_COLUMNS.get(place, frozenset())
 
 
-def contents(lake: Path, layers: tuple[str, ...] = LAYERS) -> dict[str, Counter[tuple]]:
+def contents(lake: Place, layers: tuple[str, ...] = LAYERS) -> dict[str, Counter[tuple]]:
     """Returns the rows of all tables, without what differs between equal runs."""
     found = {}
     for place, table in tables(lake):

@@ -7,12 +7,12 @@ import os
 import re
 import sys
 from datetime import datetime
-from pathlib import Path
 
 import duckdb
 from deltalake import DeltaTable
 
-from proofs import lake, places
+from proofs import lake, places, stores
+from proofs.stores import Place
 
 ROWS_MAX = 1_000
 
@@ -22,11 +22,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="ci/query", description=__doc__)
     parser.add_argument("sql", nargs="?", help="one query")
     parser.add_argument("--tables", action="store_true", help="list the tables instead")
-    parser.add_argument("--lake", type=Path, default=Path(os.environ.get("LAKE_URI") or places.HOME / "lake"))
+    parser.add_argument("--lake", type=stores.place, default=os.environ.get("LAKE_URI") or str(places.HOME / "lake"))
     options = parser.parse_args()
     if bool(options.sql) == options.tables:
         parser.error("give a query, or --tables")
-    if not options.lake.is_dir():
+    if not stores.tables(options.lake):
         print(f"error: no lake in {options.lake}: run ci/demo, or name one with --lake", file=sys.stderr)
         return 2
     try:
@@ -42,7 +42,7 @@ def main() -> int:
     return 0
 
 
-def listed(folder: Path) -> list[str]:
+def listed(folder: Place) -> list[str]:
     """Returns one line per table: its name and rows."""
     rows = []
     for place, table in lake.tables(folder):
@@ -51,15 +51,15 @@ def listed(folder: Path) -> list[str]:
     return laid_out(["table", "rows"], rows)
 
 
-def asked(folder: Path, sql: str) -> list[str]:
+def asked(folder: Place, sql: str) -> list[str]:
     """Returns the answer's lines. Only tables that the query names are opened."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     words = set(re.findall(r"[a-z_0-9]+", sql.lower()))
-    for place, path in lake.folders(folder):
+    for place in stores.tables(folder):
         name = place.replace("/", "_", 1)
         if name in words:
-            connection.register(name, DeltaTable(str(path)).to_pyarrow_dataset())
+            connection.register(name, DeltaTable(str(folder / place)).to_pyarrow_dataset())
     answer = connection.execute(sql)
     names = [column[0] for column in answer.description or ()]
     reader = answer.to_arrow_reader(ROWS_MAX)

@@ -1,17 +1,16 @@
-"""Prints every table of a lake: place, version, rows. `python -m proofs.tables --lake DIR`."""
+"""Prints every table of a lake: place, version, rows. `python -m proofs.tables --lake DIR|s3://BUCKET/PREFIX`."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from proofs import lake
+from proofs import lake, stores
 
 
 def main() -> int:
     """Prints one line per table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--lake", type=Path, required=True)
+    parser.add_argument("--lake", type=stores.place, required=True)
     folder = parser.parse_args().lake
     for place, table in lake.tables(folder):
         rows = sum(action for action in table.get_add_actions(flatten=True).column("num_records").to_pylist())

@@ -58,11 +58,17 @@ pub(crate) fn text_of(error: &anyhow::Error) -> String {
     if text.starts_with("failed to ") { text } else { format!("failed to {text}") }
 }
 
+/// Returns what a person can do: what was attached, or what the lake's own error knows where a plan handed it on.
+fn hint_of(error: &anyhow::Error) -> Option<String> {
+    let attached = error.downcast_ref::<Hint>().map(ToString::to_string);
+    attached.or_else(|| error.downcast_ref::<lake_table::TableError>().and_then(Faulty::hint))
+}
+
 /// Prints an error and its hint and returns the exit.
 pub(crate) fn report(console: &Console, error: &anyhow::Error) -> Exit {
     let exit = exit_of(error);
     console.note(&format!("error: {}", text_of(error)));
-    if let Some(hint) = error.downcast_ref::<Hint>() {
+    if let Some(hint) = hint_of(error) {
         console.note(&format!("hint: {hint}"));
     }
     if exit == Exit::Bug {
@@ -106,5 +112,13 @@ mod tests {
     fn an_error_without_fault_is_a_bug() {
         assert_eq!(exit_of(&anyhow::anyhow!("x")), Exit::Bug);
         assert_eq!(text_of(&anyhow::anyhow!("x")), "failed to x");
+    }
+
+    #[test]
+    fn an_error_of_the_lake_knows_what_to_do_without_the_edge() {
+        let error = anyhow::Error::new(lake_table::TableError::Contended { table: "silver_sales".into(), seconds: 60 });
+        let error = error.context(Fault::Transient).context("failed to write `silver_sales`");
+        assert_eq!(hint_of(&error).as_deref(), Some("run the same command again"));
+        assert_eq!(hint_of(&anyhow::anyhow!("x")), None);
     }
 }

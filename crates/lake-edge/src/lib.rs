@@ -11,6 +11,7 @@ mod attempt;
 mod console;
 mod contracts;
 mod fail;
+mod panics;
 mod secrets;
 
 pub use args::{HasRun, InputVersion, Output, RunArgs};
@@ -109,6 +110,7 @@ where
         Err(exit) => return exit,
     };
     let common = args.run().clone();
+    panics::hide_caught();
     let console = Console::new(common.verbose);
     let started = Instant::now();
     let result = runtime().and_then(|runtime| {
@@ -142,6 +144,7 @@ where
         Err(exit) => return exit,
     };
     arm_faults();
+    panics::hide_caught();
     let console = Console::new(0);
     let result = runtime().and_then(|runtime| runtime.block_on(until_terminated(run(args, console.clone()))));
     let exit = result.unwrap_or_else(|error| fail::report(&console, &error));

@@ -1,5 +1,6 @@
 //! What can go wrong with a table, and who has to act.
 
+use crate::obstacle::{Obstacle, store_failed};
 use deltalake::DeltaTableError;
 use lake_core::{Fault, fault::Faulty};
 
@@ -13,6 +14,15 @@ pub enum TableError {
         uri: String,
         /// Why.
         reason: String,
+    },
+    /// The lake's directory cannot be made or entered.
+    #[error("open the lake at `{uri}`")]
+    Directory {
+        /// As given.
+        uri: String,
+        /// Cause.
+        #[source]
+        source: std::io::Error,
     },
     /// The store did not answer or refused.
     #[error("{action} `{object}`")]
@@ -94,6 +104,29 @@ pub enum TableError {
         /// What is wrong.
         problem: String,
     },
+    /// An entry of the log is broken or gone, and without it the table cannot be read.
+    #[error("read log entry {version} of table `{table}`: {file} {problem}")]
+    Entry {
+        /// Table.
+        table: String,
+        /// Delta version.
+        version: i64,
+        /// The entry's address.
+        file: String,
+        /// What is wrong, as what follows the file's name.
+        problem: String,
+    },
+    /// The checkpoint that the table is read from is broken, while the entries of its log are not.
+    #[error("read the checkpoint of table `{table}`: {file} is broken")]
+    Checkpoint {
+        /// Table.
+        table: String,
+        /// The checkpoint's address.
+        file: String,
+        /// Cause.
+        #[source]
+        source: Box<DeltaTableError>,
+    },
     /// A version does not exist (any more).
     #[error("read version {version} of table `{table}`: the newest is {newest}")]
     Version {
@@ -150,44 +183,55 @@ impl TableError {
 
 impl Faulty for TableError {
     fn fault(&self) -> Fault {
-        match self {
-            Self::Address { .. } => Fault::Config,
+        match (Obstacle::of(self), self) {
+            (Some(Obstacle::Full), _) => Fault::Transient,
+            (Some(Obstacle::Refused), _) | (None, Self::Address { .. } | Self::Directory { .. }) => Fault::Config,
             // What is staged is made anew by the next run.
-            Self::Store { .. } | Self::Staged { .. } | Self::Contended { .. } => Fault::Transient,
-            Self::Delta { source, .. } => match source.as_ref() {
+            (None, Self::Store { .. } | Self::Staged { .. } | Self::Contended { .. }) => Fault::Transient,
+            (None, Self::Delta { source, .. }) => match source.as_ref() {
                 DeltaTableError::ObjectStore { .. } | DeltaTableError::Io { .. } | DeltaTableError::Transaction { .. } => {
                     Fault::Transient
                 }
                 DeltaTableError::KernelError(_) if source.to_string().contains("object store") => Fault::Transient,
+                other if store_failed(other) => Fault::Transient,
                 _ => Fault::Data,
             },
-            Self::DataFile { source, .. } if store_failed(source.as_ref()) => Fault::Transient,
-            Self::DataFile { .. }
-            | Self::ParquetFile { .. }
-            | Self::Shape { .. }
-            | Self::Schema { .. }
-            | Self::Log { .. }
-            | Self::Version { .. }
-            | Self::Proof { .. }
-            | Self::Backwards { .. } => Fault::Data,
+            (None, Self::DataFile { source, .. }) if store_failed(source.as_ref()) => Fault::Transient,
+            (
+                None,
+                Self::DataFile { .. }
+                | Self::ParquetFile { .. }
+                | Self::Shape { .. }
+                | Self::Schema { .. }
+                | Self::Log { .. }
+                | Self::Entry { .. }
+                | Self::Checkpoint { .. }
+                | Self::Version { .. }
+                | Self::Proof { .. }
+                | Self::Backwards { .. },
+            ) => Fault::Data,
         }
     }
 
     fn hint(&self) -> Option<String> {
+        if let Some(obstacle) = Obstacle::of(self) {
+            return Some(obstacle.hint().into());
+        }
         match self {
-            Self::Address { .. } => Some("give --lake a directory or s3://bucket/prefix".into()),
+            Self::Address { .. } | Self::Directory { .. } => Some("give --lake a directory or s3://bucket/prefix".into()),
             Self::Schema { .. } => {
                 Some("give the contract a new major version and a table of its own, or run with --full-refresh".into())
+            }
+            Self::Entry { .. } => Some(
+                "put that file back from a backup or an older version of the object; without one build the lake anew from its \
+                 sources, at another --lake"
+                    .into(),
+            ),
+            Self::Checkpoint { .. } => {
+                Some("move that file and `_last_checkpoint` away: the table is then read from the entries of its log".into())
             }
             Self::Contended { .. } => Some("run the same command again".into()),
             _ => None,
         }
     }
-}
-
-/// Tells whether the store, and not the file, is what failed.
-fn store_failed(error: &(dyn std::error::Error + 'static)) -> bool {
-    use deltalake::ObjectStoreError;
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.filter_map(|error| error.downcast_ref()).any(|error| !matches!(error, ObjectStoreError::NotFound { .. }))
 }

@@ -37,8 +37,8 @@ impl Lake {
             url
         } else {
             let directory = PathBuf::from(uri);
-            std::fs::create_dir_all(&directory).map_err(|e| address(e.to_string()))?;
-            let absolute = directory.canonicalize().map_err(|e| address(e.to_string()))?;
+            let made = std::fs::create_dir_all(&directory).and_then(|()| directory.canonicalize());
+            let absolute = made.map_err(|source| TableError::Directory { uri: uri.to_owned(), source })?;
             Url::from_directory_path(&absolute).map_err(|()| address("not an absolute path".into()))?
         };
         let builder = DeltaTableBuilder::from_url(root.clone()).map_err(|e| address(e.to_string()))?;

@@ -17,6 +17,7 @@ mod error;
 mod fit;
 mod lake;
 mod log;
+mod obstacle;
 mod parquet_file;
 mod pending;
 mod rows;

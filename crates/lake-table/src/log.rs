@@ -1,18 +1,22 @@
 //! Reads the log's own entries: what each commit added, and the summary that it carries.
 
-use crate::{DataFile, Table, TableError};
+use crate::{DataFile, Table, TableError, obstacle::store_failed};
 use deltalake::{
-    DeltaTable, Path,
+    DeltaTable, DeltaTableError, ObjectMeta, Path,
     kernel::{Action, Add},
 };
 use futures::TryStreamExt as _;
 use lake_core::Summary;
+use serde_json::error::Category;
 use std::collections::BTreeMap;
 
 /// Key of `commitInfo` under which a commit carries its summary.
 pub(crate) const SUMMARY_KEY: &str = "sluice";
 /// Key of `commitInfo` under which a commit carries what tells it from all others.
 pub(crate) const TOKEN_KEY: &str = "sluiceCommit";
+
+/// A checkpoint is written with each so many versions: delta-rs' own number, which our tables leave as it is.
+const CHECKPOINT_EVERY: i64 = 100;
 
 /// One commit.
 #[derive(Debug, Clone)]
@@ -143,41 +147,107 @@ fn actions(bytes: &[u8]) -> impl Iterator<Item = serde_json::Result<Action>> {
 }
 
 async fn read_entry(delta: &DeltaTable, table: &str, version: i64) -> Result<CommitEntry, TableError> {
-    let broken = |problem: String| TableError::Log { table: table.to_owned(), version, problem };
-    let number = u64::try_from(version).map_err(|e| broken(e.to_string()))?;
+    let gone = || {
+        let problem = "the entry is gone; run the reader with --full-refresh".to_owned();
+        TableError::Log { table: table.to_owned(), version, problem }
+    };
+    let number = u64::try_from(version).map_err(|_| gone())?;
     let read = delta.log_store().read_commit_entry(number).await;
-    let bytes = read.map_err(|e| TableError::delta("read the log of", table, e))?;
-    let bytes = bytes.ok_or_else(|| broken("the entry is gone; run the reader with --full-refresh".into()))?;
+    let bytes = read.map_err(|e| TableError::delta("read the log of", table, e))?.ok_or_else(gone)?;
+    parse_entry(&bytes, version).map_err(|problem| broken(delta, table, version, &problem))
+}
+
+/// Returns what an entry says, or what is wrong with it. No text of the entry goes into the error: it may hold personal data.
+fn parse_entry(bytes: &[u8], version: i64) -> Result<CommitEntry, String> {
     let mut entry =
         CommitEntry { version, summary: None, added: 0, files: Vec::new(), removes_rows: false, txns: BTreeMap::new() };
-    for action in actions(&bytes) {
-        match action.map_err(|e| broken(format!("not an action of the Delta protocol ({e})")))? {
+    let mut lines = 0;
+    for action in actions(bytes) {
+        lines += 1;
+        match action.map_err(|error| format!("is broken: line {lines} {}", fault_of(&error)))? {
             Action::Add(add) if add.data_change => entry.add(add),
             Action::Remove(remove) if remove.data_change => entry.removes_rows = true,
             Action::Txn(txn) => drop(entry.txns.insert(txn.app_id, txn.version)),
             Action::CommitInfo(info) => {
                 let summary = info.info.get(SUMMARY_KEY).map(|value| serde_json::from_value(value.clone()));
-                entry.summary = summary.transpose().map_err(|e| broken(format!("its summary cannot be read ({e})")))?;
+                entry.summary = summary.transpose().map_err(|_| "is broken: its summary cannot be read")?;
             }
             _ => {}
         }
     }
-    Ok(entry)
+    if lines == 0 { Err("is broken: it is empty".to_owned()) } else { Ok(entry) }
 }
 
-/// Returns the error that names the broken or missing entry of a log that cannot be loaded, if there is one.
+fn fault_of(error: &serde_json::Error) -> &'static str {
+    match error.classify() {
+        Category::Eof => "is cut off",
+        Category::Syntax | Category::Io => "is no JSON",
+        Category::Data => "is not an action of the Delta protocol",
+    }
+}
+
+/// The error that names an entry's file.
+fn broken(delta: &DeltaTable, table: &str, version: i64, problem: &str) -> TableError {
+    let file = address(delta, &format!("_delta_log/{version:020}.json"));
+    TableError::Entry { table: table.to_owned(), version, file, problem: problem.to_owned() }
+}
+
+/// Returns where a file of a table stands, as a person would look for it.
+fn address(delta: &DeltaTable, path: &str) -> String {
+    let log_store = delta.log_store();
+    let root = log_store.root_url();
+    match root.to_file_path() {
+        Ok(directory) => format!("`{}`", directory.join(path).display()),
+        Err(()) => format!("`{}/{path}`", root.as_str().trim_end_matches('/')),
+    }
+}
+
+/// Returns the error that names the broken or missing file of a log that cannot be loaded, if there is one.
 ///
 /// delta-rs says neither the file nor the version.
-pub(crate) async fn broken_entry(delta: &DeltaTable, table: &str) -> Option<TableError> {
-    let listed: Vec<_> = delta.object_store().list(Some(&Path::from("_delta_log"))).try_collect().await.ok()?;
-    let version = |name: &str| name.strip_suffix(".json").and_then(|digits| digits.parse::<i64>().ok());
-    let versions: Vec<i64> = listed.iter().filter_map(|meta| version(meta.location.filename()?)).collect();
-    for version in *versions.iter().min()?..=*versions.iter().max()? {
-        if let Err(error @ TableError::Log { .. }) = read_entry(delta, table, version).await {
-            return Some(error);
+pub(crate) async fn broken_log(delta: &DeltaTable, table: &str, error: DeltaTableError) -> TableError {
+    let listed: Result<Vec<_>, _> = delta.object_store().list(Some(&Path::from("_delta_log"))).try_collect().await;
+    let Ok(listed) = listed else { return TableError::delta("open", table, error) };
+    let names: Vec<&str> = listed.iter().filter_map(|meta| meta.location.filename()).collect();
+    let checkpoint = names.iter().copied().filter(|name| name.ends_with(".parquet") && name.contains(".checkpoint.")).max();
+    let first = checkpoint.and_then(version_of).map_or(0, |version| version + 1);
+    let newest = names.iter().filter(|name| name.ends_with(".json")).filter_map(|name| version_of(name)).max();
+    for version in first..=newest.unwrap_or(-1) {
+        match read_entry(delta, table, version).await {
+            Err(TableError::Log { .. }) => return broken(delta, table, version, "is gone"),
+            Err(entry @ TableError::Entry { .. }) => return entry,
+            _ => {}
         }
     }
-    None
+    match checkpoint {
+        Some(name) if !store_failed(&error) => {
+            let file = address(delta, &format!("_delta_log/{name}"));
+            TableError::Checkpoint { table: table.to_owned(), file, source: Box::new(error) }
+        }
+        _ => TableError::delta("open", table, error),
+    }
+}
+
+/// Refuses a table of which a live entry is empty, as a machine that lost its power leaves it: the kernel takes it for a commit
+/// that did nothing, and its rows would be gone without a word.
+pub(crate) async fn no_empty_entry(delta: &DeltaTable, table: &str) -> Result<(), TableError> {
+    let newest = delta.version().map_or(0, |version| i64::try_from(version).unwrap_or(i64::MAX));
+    // What a checkpoint covers is not read any more; of the other entries there is never more than one page.
+    let covered = Path::from(format!("_delta_log/{:020}.checkpoint", newest - newest % CHECKPOINT_EVERY));
+    let store = delta.object_store();
+    let entries = store.list_with_offset(Some(&Path::from("_delta_log")), &covered);
+    let entries: Vec<_> = entries.try_collect().await.map_err(|e| TableError::delta("read the log of", table, e.into()))?;
+    let empty = |meta: &&ObjectMeta| meta.size == 0 && meta.location.filename().is_some_and(|name| name.ends_with(".json"));
+    let empty = entries.iter().find(empty).and_then(|meta| version_of(meta.location.filename()?));
+    match empty.filter(|version| *version <= newest) {
+        Some(version) => Err(broken(delta, table, version, "is broken: it is empty")),
+        None => Ok(()),
+    }
+}
+
+/// Version in the name of a log's file.
+fn version_of(name: &str) -> Option<i64> {
+    name.split('.').next()?.parse().ok()
 }
 
 impl CommitEntry {

@@ -1,6 +1,9 @@
 //! A table at one version.
 
-use crate::{Lake, TableError, TableSpec, create, log::broken_entry};
+use crate::{
+    Lake, TableError, TableSpec, create,
+    log::{broken_log, no_empty_entry},
+};
 use deltalake::{DeltaTable, DeltaTableBuilder, kernel::Add, kernel::LogicalFileView};
 use serde_json::Value;
 
@@ -98,8 +101,9 @@ impl Table {
             return Ok(None);
         }
         if let Err(error) = delta.load().await {
-            return Err(broken_entry(&delta, &spec.name).await.unwrap_or_else(|| failed(error)));
+            return Err(broken_log(&delta, &spec.name, error).await);
         }
+        no_empty_entry(&delta, &spec.name).await?;
         Self::at(lake, spec, delta).map(Some)
     }
 

@@ -8,7 +8,7 @@ fn on_lake(sources: &Variables, directory: &Path) -> Variables {
 }
 
 /// A topic of a test's own, and the variables that lead to its lake and to contracts that name it.
-fn on_topic(sources: &Variables, directory: &Path, name: &str) -> (String, Variables) {
+pub(crate) fn on_topic(sources: &Variables, directory: &Path, name: &str) -> (String, Variables) {
     let topic = format!("{name}-{}", std::process::id());
     let named = format!("topic: {topic}");
     let contracts = contracts_with(directory, "bronze/kafka_orders.odcs.yaml", "topic: orders.events", &named);
@@ -77,13 +77,38 @@ fn offsets_that_retention_took_are_never_skipped() {
     assert!(lost.stderr.contains("continue partition 1: offsets 0 to 2 are gone"), "{lost}");
 }
 
-fn renamed(ran: &crate::support::Ran, topic: &str) -> crate::support::Ran {
+#[test]
+fn a_topic_that_was_made_anew_is_never_taken_for_the_old_one() {
+    let (sources, directory) = (sources(), tempfile::tempdir().unwrap());
+    let (topic, variables) = on_topic(&sources, directory.path(), "anew");
+    let ingest = || run(&["ingest-kafka", "bronze_kafka_orders", "--window", "2017-12-31"], &variables);
+    records(&sources, &["create", &topic, "5"]);
+    let first = ingest();
+    assert_eq!(first.code, 0, "{first}");
+    records(&sources, &["drop", &topic]);
+    let absent = ingest();
+    assert_eq!(absent.code, 2, "{absent}");
+    records(&sources, &["create", &topic, "3"]);
+    let refused = ingest();
+    assert_eq!(refused.code, 65, "{refused}");
+    pinned("kafka-topic-made-anew", &renamed(&refused, &topic), directory.path());
+    let log = directory.path().join("lake/bronze/kafka_orders/_delta_log");
+    assert!(!log.join("00000000000000000002.json").exists(), "a refused run has committed");
+
+    // What the hint says: a table of its own, so here another lake.
+    let elsewhere = with(variables.clone(), &[("LAKE_URI", directory.path().join("other").display().to_string())]);
+    let landed = run(&["ingest-kafka", "bronze_kafka_orders", "--window", "2017-12-31"], &elsewhere);
+    records(&sources, &["drop", &topic]);
+    assert!(landed.stdout.contains("read 3, accepted 3"), "{landed}");
+}
+
+pub(crate) fn renamed(ran: &crate::support::Ran, topic: &str) -> crate::support::Ran {
     let plain = |text: &str| text.replace(topic, "[topic]");
     crate::support::Ran { code: ran.code, stdout: plain(&ran.stdout), stderr: plain(&ran.stderr) }
 }
 
 /// Makes and trims a topic; what it holds stands in `ci/proofs/topic.py`.
-fn records(sources: &Variables, arguments: &[&str]) {
+pub(crate) fn records(sources: &Variables, arguments: &[&str]) {
     let python = Path::new(&sources["HOME_OF_SOURCES"]).join("venv/bin/python");
     let mut command = Command::new(python);
     command.args(["-m", "proofs.topic", &sources["KAFKA_BOOTSTRAP"]]).args(arguments);

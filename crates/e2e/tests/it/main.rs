@@ -7,6 +7,7 @@
 
 mod contracts;
 mod credentials;
+mod damage;
 mod data;
 mod down;
 mod files;

@@ -1,6 +1,7 @@
 //! What the log tells: slices, commits, progress, summaries, old versions, and what is wrong with it.
 
 use super::*;
+use rstest::rstest;
 
 /// Versions: 0 created, 1 seed, 2 append of `a`, 3 append of `b`, 4 upsert of `a`.
 async fn history(world: &World) -> Table {
@@ -111,38 +112,55 @@ async fn a_summary_that_cannot_be_read_is_an_error() {
     assert!(text.contains("\"accepted\""));
     overwrite(&table, &entry_path(2), &text.replace("\"accepted\"", "\"taken\"")).await;
     let error = table.commits(None).await.unwrap_err();
-    assert!(matches!(error, TableError::Log { version: 2, .. }), "{error}");
+    assert!(matches!(error, TableError::Entry { version: 2, .. }), "{error}");
     assert!(error.to_string().contains("summary"), "{error}");
 }
 
+/// Checks that an error names the entry's file, is the data's fault and says how to mend it.
+fn names_the_entry(error: &TableError, version: i64, problem: &str) {
+    let text = chain(error);
+    assert!(text.starts_with(&format!("read log entry {version} of table `silver_sales`: `")), "{text}");
+    assert!(text.contains(&format!("silver/sales/{}` {problem}", entry_path(version))), "{text}");
+    assert_eq!(lake_core::fault::Faulty::fault(error), Fault::Data);
+    assert!(lake_core::fault::Faulty::hint(error).unwrap().contains("backup"));
+}
+
+#[rstest]
+#[case::cut_off("{\"txn\": {\"appId\": \"a\", \"version\": 1}}\n{\"add\": {\"path\":", "is broken: line 2 is cut off")]
+#[case::no_json("<html>\n", "is broken: line 1 is no JSON")]
+#[case::no_action("{\"add\": 7}\n", "is broken: line 1 is not an action of the Delta protocol")]
+#[case::empty("", "is broken: it is empty")]
 #[tokio::test]
-async fn a_corrupt_entry_is_named() {
+async fn a_corrupt_entry_is_named(#[case] text: &str, #[case] problem: &str) {
     let world = World::new();
-    let table = history(&world).await;
-    overwrite(&table, &entry_path(3), "{\"add\": {\"path\":\n").await;
+    let mut table = history(&world).await;
+    let whole = world.lake.get(&format!("silver/sales/{}", entry_path(3))).await.unwrap().unwrap();
+    overwrite(&table, &entry_path(3), text).await;
     for error in [
         table.slice(None, 4).await.unwrap_err(),
         table.commits(None).await.unwrap_err(),
         table.txns().await.unwrap_err(),
         Table::open(&world.lake, &sales()).await.unwrap_err(),
         Table::open_or_create(&world.lake, &sales()).await.unwrap_err(),
+        table.reload().await.unwrap_err(),
     ] {
-        let text = chain(&error);
-        assert!(text.starts_with("read log entry 3 of table `silver_sales`"), "{text}");
-        assert_eq!(lake_core::fault::Faulty::fault(&error), Fault::Data);
+        names_the_entry(&error, 3, problem);
     }
+    overwrite(&table, &entry_path(3), std::str::from_utf8(&whole).unwrap()).await;
+    assert_eq!(content(&world).await, [(1, 11), (2, 20), (3, 30), (4, 40), (5, 50), (6, 60)]);
 }
 
+#[rstest]
+#[case::the_first(0)]
+#[case::one_in_the_middle(3)]
 #[tokio::test]
-async fn an_entry_that_is_gone_is_named() {
+async fn an_entry_that_is_gone_is_named(#[case] version: i64) {
     let world = World::new();
     let table = history(&world).await;
-    delete(&table, &entry_path(3)).await;
-    for error in [table.slice(None, 4).await.unwrap_err(), Table::open(&world.lake, &sales()).await.unwrap_err()] {
-        let text = chain(&error);
-        assert!(text.starts_with("read log entry 3 of table `silver_sales`"), "{text}");
-        assert_eq!(lake_core::fault::Faulty::fault(&error), Fault::Data);
-    }
+    delete(&table, &entry_path(version)).await;
+    names_the_entry(&Table::open(&world.lake, &sales()).await.unwrap_err(), version, "is gone");
+    let error = table.slice(None, 4).await.unwrap_err();
+    assert!(matches!(error, TableError::Log { version: gone, .. } if gone == version), "{error}");
 }
 
 #[tokio::test]
@@ -156,6 +174,42 @@ async fn a_file_whose_rows_the_log_does_not_count_is_refused() {
     let error = Table::open(&world.lake, &sales()).await.unwrap_err();
     assert!(matches!(error, TableError::Log { .. }), "{error}");
     assert!(error.to_string().contains("part-"), "{error}");
+}
+
+/// A table with a checkpoint, and two entries after it.
+async fn checkpointed(world: &World) -> (Table, String) {
+    let mut table = world.sales(&[(0, 0)]).await;
+    for version in 1..=101 {
+        commit(&mut table, &Work::append("a", version, &[(version, version)])).await.unwrap();
+    }
+    let listed = world.lake.list("silver/sales/_delta_log").await.unwrap();
+    let checkpoint = listed.into_iter().find(|path| path.ends_with(".checkpoint.parquet")).unwrap();
+    (table, checkpoint.strip_prefix("silver/sales/").unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn a_corrupt_checkpoint_is_named_and_can_be_taken_away() {
+    let world = World::new();
+    let (table, checkpoint) = checkpointed(&world).await;
+    overwrite(&table, &checkpoint, "PAR1").await;
+    let error = Table::open(&world.lake, &sales()).await.unwrap_err();
+    assert!(error.to_string().contains(&checkpoint), "{}", chain(&error));
+    assert!(lake_core::fault::Faulty::hint(&error).unwrap().contains("_last_checkpoint"));
+    for path in [&*checkpoint, "_delta_log/_last_checkpoint"] {
+        delete(&table, path).await;
+    }
+    assert_eq!(world.table(&sales()).await.rows(), 102);
+}
+
+#[tokio::test]
+async fn an_entry_that_a_checkpoint_covers_may_be_broken_or_gone() {
+    let world = World::new();
+    let (table, _) = checkpointed(&world).await;
+    overwrite(&table, &entry_path(5), "").await;
+    delete(&table, &entry_path(6)).await;
+    assert_eq!(world.table(&sales()).await.rows(), 102);
+    delete(&table, &entry_path(101)).await;
+    names_the_entry(&Table::open(&world.lake, &sales()).await.unwrap_err(), 101, "is gone");
 }
 
 #[tokio::test]

@@ -1,0 +1,229 @@
+"""Runs one program of each kind on a disk that is read-only, then full, then has room: `unshare -rm ... proofs.bad_disk`.
+
+The disk is a small tmpfs that holds a copy of the small lake. Of each program its table is taken away, so that the program
+makes it anew. Read-only: it ends with 2 and writes nothing. With no page free, then with a few more each time, until it
+succeeds: it ends with 75, says that the disk is full and leaves no row and no half-written file. In the end the table is what
+the program makes where there is room, and no other table has changed. In a bucket a user who may only read, and one whom nobody
+knows, end with 2 likewise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from proofs import day, lake, places, stores
+
+FOLDER = places.PROOFS / "bad-disk"
+PAGE_KB = 4
+# Free space grows by half each time, so that the disk is full at one step of the program after the other.
+ROOM_MAX_KB = 64 * 1024
+# What the programs may use when they may use all they want.
+ROOM_KB = 512 * 1024
+READ_ONLY, FULL = 2, 75
+CASES = (
+    ("ingest-fx", "bronze_fx_rates"),
+    ("ingest-kafka", "bronze_kafka_orders"),
+    ("ingest-snowflake", "bronze_snowflake_orders"),
+    ("ingest-redshift", "bronze_redshift_events"),
+    ("ingest-hubspot", "bronze_hubspot_contacts"),
+    ("silverize", "silver_order_items"),
+    ("goldify", "gold_fact_sales"),
+    ("dq-check", "gold_fact_sales"),
+)
+
+
+@dataclass
+class Disk:
+    """A tmpfs."""
+
+    path: Path
+
+    def mount(self) -> None:
+        """Mounts it, with plenty of room."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        must("mount", "-t", "tmpfs", "-o", f"size={ROOM_KB}k", "tmpfs", str(self.path))
+
+    def leave(self, free_kb: int) -> None:
+        """Leaves so much room besides what is used."""
+        status = os.statvfs(self.path)
+        used_kb = (status.f_blocks - status.f_bfree) * status.f_frsize // 1024
+        must("mount", "-o", f"remount,rw,size={used_kb + free_kb}k", str(self.path))
+
+    def forbid(self) -> None:
+        """Makes it read-only."""
+        must("mount", "-o", "remount,ro", str(self.path))
+
+
+def must(*command: str) -> None:
+    """Runs a command of the system that has to work."""
+    done = subprocess.run(command, text=True, capture_output=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"bad-disk: {' '.join(command)}: {done.stderr.strip()}")
+
+
+@dataclass
+class Case:
+    """A program that makes a table on a disk."""
+
+    disk: Disk
+    program: str
+    table: str
+    env: dict[str, str]
+
+    @property
+    def target(self) -> Path:
+        """The lake."""
+        return self.disk.path / "lake"
+
+    @property
+    def made(self) -> list[str]:
+        """Places of the tables that the program makes, the one that it is asked for first."""
+        if self.program == "dq-check":
+            return ["ops/dq_verdicts"]
+        layer, rest = self.table.split("_", 1)
+        return [f"{layer}/{rest}"] + [f"{aside}/{rest}" for aside in ("quarantine", "held") if layer != "bronze"]
+
+    def run(self) -> subprocess.CompletedProcess[str]:
+        """Runs the program to its end."""
+        command = [str(places.HOME / "bin" / self.program), self.table, "--window", places.DAYS[-1], "--lake", str(self.target)]
+        return subprocess.run(command, env=self.env, text=True, capture_output=True, check=False)
+
+    def contents(self) -> dict[str, Counter[tuple]]:
+        """Returns the rows of the tables that the program makes."""
+        found = dict(lake.tables(self.target))
+        return {place: lake.rows(found[place], lake.left_out(place) | {"version"}) for place in self.made if place in found}
+
+    def forget(self) -> None:
+        """Takes away the tables that the program makes."""
+        for place in self.made:
+            shutil.rmtree(self.target / place, ignore_errors=True)
+
+    def restore(self) -> None:
+        """Puts the tables back as they are in the small lake: other programs have read them."""
+        self.disk.leave(ROOM_KB)
+        self.forget()
+        for place in self.made:
+            if (places.HOME / "lake" / place).is_dir():
+                shutil.copytree(places.HOME / "lake" / place, self.target / place)
+
+    def wrong(self, ended: subprocess.CompletedProcess[str], code: int, says: str) -> Iterator[str]:
+        """Yields what is wrong with a run that had to fail."""
+        if ended.returncode != code:
+            yield f"ended with {ended.returncode}, not {code}: {ended.stderr.strip()[-400:]}"
+        elif says not in ended.stderr or "hint: " not in ended.stderr:
+            yield f"does not say `{says}` and what to do: {ended.stderr.strip()[-400:]}"
+        if "panicked" in ended.stderr:
+            yield "panicked"
+        # What is put aside is committed first; readers pass over it until the table itself follows.
+        if self.contents().get(self.made[0]):
+            yield f"ended with {ended.returncode} and left rows"
+        half = [str(file.relative_to(self.target)) for file in self.target.rglob("*#*")]
+        if half:
+            yield f"left half-written files: {half[:3]}"
+
+
+def in_a_bucket(env: dict[str, str]) -> list[str]:
+    """Runs a program as somebody who may not write to the bucket, then as who may; returns what is wrong."""
+    bucket = stores.Bucket("s3://lake/bad-disk")
+    for place in ("bronze/fx_rates", "ops/dq_verdicts"):
+        stores.of(places.HOME / "lake" / place).copy_to(bucket / place)
+    before = bucket.files()
+    command = [str(places.HOME / "bin" / "silverize"), "silver_fx_rates", "--window", places.DAYS[-1], "--lake", str(bucket)]
+    wrong = []
+    for user in (env["SLUICE_TEST_READER"], "nobody"):
+        ended = subprocess.run(command, env=env | {"AWS_ACCESS_KEY_ID": user}, text=True, capture_output=True, check=False)
+        if ended.returncode != READ_ONLY or "hint: let this user write to the lake" not in ended.stderr:
+            wrong.append(f"as {user}: ended with {ended.returncode}: {ended.stderr.strip()[-400:]}")
+    wrong += ["somebody who may not write has written"] if bucket.files() != before else []
+    ended = subprocess.run(command, env=env, text=True, capture_output=True, check=False)
+    wrong += [f"as who may write: ended with {ended.returncode}: {ended.stderr.strip()[-400:]}"] if ended.returncode else []
+    print(f"  silverize silver_fx_rates in a bucket that the user may not write to: {'WRONG' if wrong else 'refused, nothing written'}")
+    return wrong
+
+
+def rooms() -> Iterator[int]:
+    """Yields how much room there is, more each time."""
+    free = 0
+    while free <= ROOM_MAX_KB:
+        yield free
+        free = max(free + PAGE_KB, free * 3 // 2 // PAGE_KB * PAGE_KB)
+
+
+def tried(case: Case) -> list[str]:
+    """Runs the program on the bad disk; returns what is wrong."""
+    case.disk.leave(ROOM_KB)
+    others = {place: version for place, version in lake.versions(case.target).items() if place not in case.made}
+    case.forget()
+    undisturbed = case.run()
+    if undisturbed.returncode != 0:
+        return [f"ended with {undisturbed.returncode} where there is room:\n{undisturbed.stderr}"]
+    expected = case.contents()
+    case.forget()
+    case.disk.forbid()
+    before = listed(case.target)
+    wrong = list(case.wrong(case.run(), READ_ONLY, "Read-only file system"))
+    wrong += ["wrote to a read-only disk"] if listed(case.target) != before else []
+    refused: Counter[str] = Counter()
+    for free in rooms():
+        case.disk.leave(free)
+        ended = case.run()
+        if ended.returncode == 0:
+            break
+        wrong += [f"with {free} KB free: {text}" for text in case.wrong(ended, FULL, "No space left on device")]
+        refused[step(ended.stderr)] += 1
+    wrong += lake.differences(expected, case.contents())
+    now = {place: version for place, version in lake.versions(case.target).items() if place not in case.made}
+    wrong += [f"{place} has changed" for place in others if now.get(place) != others[place]]
+    wrong += [] if refused else ["never met the full disk"]
+    rows = sum(found.total() for found in expected.values())
+    print(f"  {case.program} {case.table}: full {refused.total()} times ({', '.join(refused)}), then {rows:,} rows as where there is room")
+    return wrong
+
+
+def step(stderr: str) -> str:
+    """Returns which step of the program met the full disk, by its error."""
+    line = next((line for line in stderr.splitlines() if line.startswith("error: ")), "no error")
+    known = {"create `": "create", "write to table": "write", "commit to table": "commit"}
+    return next((name for text, name in known.items() if f" {text}" in line), line.removeprefix("error: ")[:60])
+
+
+def listed(folder: Path) -> list[tuple[str, int, int]]:
+    """Returns every file with size and time."""
+    return sorted((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in folder.rglob("*") if file.is_file())
+
+
+def main() -> int:
+    """Tries every program; 1 when one of them does not do what it must."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", metavar="PROGRAM", choices=[program for program, _ in CASES])
+    options = parser.parse_args()
+    started = time.monotonic()
+    disk = Disk(FOLDER / "disk")
+    disk.mount()
+    shutil.copytree(places.HOME / "lake", disk.path / "lake")
+    env = day.environment() | day.connections() | {"LAKE_CONTRACTS": str(places.CONTRACTS)}
+    chosen = [case for case in CASES if options.only in (None, case[0])]
+    failed = 0
+    for program, table in chosen:
+        case = Case(disk, program, table, env)
+        wrong = tried(case)
+        case.restore()
+        failed += bool(wrong)
+        print(*(f"  WRONG {program} {table}: {text}" for text in wrong), sep="\n", end="\n" if wrong else "", flush=True)
+    wrong = in_a_bucket(env)
+    print(*(f"  WRONG in a bucket: {text}" for text in wrong), sep="\n", end="\n" if wrong else "")
+    seconds = time.monotonic() - started
+    print(f"bad disk: {len(chosen) - failed} of {len(chosen)} programs end with {READ_ONLY} on a read-only and {FULL} on a full disk, lose nothing; {seconds:.0f} s")
+    return 1 if failed or wrong else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
