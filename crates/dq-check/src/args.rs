@@ -66,6 +66,8 @@ pub struct Args {
 }
 
 impl HasRun for Args {
+    const JUDGES: bool = true;
+
     fn run(&self) -> &RunArgs {
         &self.run
     }

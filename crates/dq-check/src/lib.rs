@@ -24,7 +24,7 @@ mod waive;
 pub use args::Args;
 
 use error::DqError;
-use lake_core::Summary;
+use lake_core::{Summary, lineage::facet::Assertion};
 use lake_edge::{Attach as _, Edge, Output};
 use lake_quality::{Finding, State, verdict::slice_that_failed};
 use std::{ffi::OsString, process::ExitCode};
@@ -62,6 +62,7 @@ async fn run(args: Args, edge: Edge) -> anyhow::Result<Summary> {
         Some(version) => waive::waive(&job, version, args.waived_by.as_deref(), args.reason.as_deref()).await?,
     };
     bar.done();
+    edge.notes.judged(&judged.summary.inputs, assertions(&judged));
     show(&edge, &judged);
     match gate(&judged) {
         Ok(()) => Ok(judged.summary),
@@ -83,6 +84,18 @@ fn show(edge: &Edge, judged: &Judged) {
         Output::Text => text::of(&judged.verdict).table(&text::decision(&judged.verdict)),
     };
     lines.iter().for_each(|line| edge.console.line(line));
+}
+
+/// What the rules that were judged found, for lineage.
+fn assertions(judged: &Judged) -> Vec<Assertion> {
+    let findings = judged.verdict.report.findings.iter().filter(|finding| finding.state == State::Judged);
+    let assertion = |finding: &Finding| Assertion {
+        assertion: finding.rule.clone(),
+        success: finding.passed,
+        severity: lake_quality::severity_text(finding.severity).to_owned(),
+        expected: finding.expected.clone(),
+    };
+    findings.map(assertion).collect()
 }
 
 /// The next layer may start.

@@ -9,7 +9,7 @@ use std::{ffi::OsString, path::Path, process::ExitCode};
 
 type Main = fn(Vec<OsString>) -> ExitCode;
 
-const PROGRAMS: [(&str, Main); 9] = [
+const PROGRAMS: [(&str, Main); 10] = [
     ("ingest-fx", |argv| ingest_fx::main(argv)),
     ("ingest-hubspot", |argv| ingest_hubspot::main(argv)),
     ("ingest-kafka", |argv| ingest_kafka::main(argv)),
@@ -18,6 +18,7 @@ const PROGRAMS: [(&str, Main); 9] = [
     ("silverize", |argv| silverize::main(argv)),
     ("goldify", |argv| goldify::main(argv)),
     ("dq-check", |argv| dq_check::main(argv)),
+    ("lineage-emit", |argv| lineage_emit::main(argv)),
     ("run-pipeline", |argv| run_pipeline::main(argv)),
 ];
 

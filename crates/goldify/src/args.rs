@@ -1,6 +1,7 @@
 //! Arguments; the doc comments are the help text.
 
-use lake_edge::{HasRun, RunArgs};
+use lake_core::lineage::Derivation;
+use lake_edge::{Attach as _, Edge, HasRun, RunArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,5 +29,9 @@ pub struct Args {
 impl HasRun for Args {
     fn run(&self) -> &RunArgs {
         &self.run
+    }
+
+    async fn derivation(&self, edge: &Edge) -> anyhow::Result<Option<Derivation>> {
+        lake_sql::derivation(&edge.contracts, &edge.policy, &edge.contract).await.attach().map(Some)
     }
 }

@@ -1,6 +1,10 @@
 //! Arguments; the doc comments are the help text.
 
-use lake_core::env;
+use lake_core::{
+    contract::layer::Source,
+    env,
+    lineage::{DatasetName, dataset::source_dataset},
+};
 use lake_edge::{HasRun, RunArgs};
 use lake_http::Url;
 
@@ -49,6 +53,10 @@ pub struct Args {
 impl HasRun for Args {
     fn run(&self) -> &RunArgs {
         &self.run
+    }
+
+    fn source(&self, source: &Source) -> Option<DatasetName> {
+        Some(source_dataset(source, self.url.origin().ascii_serialization()))
     }
 }
 

@@ -1,6 +1,10 @@
 //! Arguments; the doc comments are the help text.
 
-use lake_core::env;
+use lake_core::{
+    contract::layer::Source,
+    env,
+    lineage::{DatasetName, dataset::source_dataset},
+};
 use lake_edge::{HasRun, RunArgs};
 use std::{path::PathBuf, str::FromStr};
 
@@ -58,6 +62,12 @@ pub struct Args {
 impl HasRun for Args {
     fn run(&self) -> &RunArgs {
         &self.run
+    }
+
+    fn source(&self, source: &Source) -> Option<DatasetName> {
+        // A cluster goes by the first of its bootstrap servers.
+        let server = self.bootstrap.split(',').next().unwrap_or_default().trim();
+        Some(source_dataset(source, format!("kafka://{server}")))
     }
 }
 

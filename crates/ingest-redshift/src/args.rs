@@ -1,7 +1,12 @@
 //! Arguments; the doc comments are the help text.
 
 use anyhow::anyhow;
-use lake_core::{Fault, env};
+use lake_core::{
+    Fault,
+    contract::layer::Source,
+    env,
+    lineage::{DatasetName, dataset::source_name},
+};
 use lake_edge::{HasRun, RunArgs};
 use std::path::PathBuf;
 
@@ -107,6 +112,12 @@ pub enum Way {
 impl HasRun for Args {
     fn run(&self) -> &RunArgs {
         &self.run
+    }
+
+    fn source(&self, source: &Source) -> Option<DatasetName> {
+        let endpoint = self.host.as_ref().or(self.cluster.as_ref()).or(self.workgroup.as_ref())?;
+        let name = format!("{}.{}", self.database, source_name(source));
+        Some(DatasetName { namespace: format!("redshift://{endpoint}:{}", self.port), name })
     }
 }
 

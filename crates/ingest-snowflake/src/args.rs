@@ -1,6 +1,10 @@
 //! Arguments; the doc comments are the help text.
 
-use lake_core::env;
+use lake_core::{
+    contract::layer::Source,
+    env,
+    lineage::{DatasetName, dataset::source_dataset},
+};
 use lake_edge::{HasRun, RunArgs};
 use std::path::PathBuf;
 use url::Url;
@@ -65,6 +69,10 @@ pub struct Args {
 impl HasRun for Args {
     fn run(&self) -> &RunArgs {
         &self.run
+    }
+
+    fn source(&self, source: &Source) -> Option<DatasetName> {
+        Some(source_dataset(source, format!("snowflake://{}", self.account)))
     }
 }
 

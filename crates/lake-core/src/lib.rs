@@ -10,6 +10,7 @@ pub mod env;
 pub mod fault;
 pub mod faultpoint;
 pub mod ledger;
+pub mod lineage;
 pub mod mask;
 pub mod operator;
 pub mod policy;

@@ -1,13 +1,35 @@
 //! Arguments that every program on a table has.
 
-use crate::SecretStore;
-use lake_core::{RunId, Window, env};
-use std::{path::PathBuf, str::FromStr};
+use crate::{Edge, SecretStore};
+use lake_core::{
+    RunId, Window,
+    contract::layer::Source,
+    env,
+    lineage::{self, DatasetName, Derivation},
+};
+use std::{future::Future, path::PathBuf, str::FromStr};
 
-/// Gives the edge the common part of a program's arguments.
+/// Gives the edge the common part of a program's arguments, and what lineage tells of the program.
 pub trait HasRun {
+    /// Whether the program judges its table instead of writing it.
+    const JUDGES: bool = false;
+
     /// Returns the common part.
     fn run(&self) -> &RunArgs;
+
+    /// Namespace and name of the source that the program reads.
+    fn source(&self, _source: &Source) -> Option<DatasetName> {
+        None
+    }
+
+    /// What the columns of the run's table are made from, as its contract says.
+    ///
+    /// # Errors
+    /// For a program whose contract does not say it, when it cannot be found out.
+    fn derivation(&self, edge: &Edge) -> impl Future<Output = anyhow::Result<Option<Derivation>>> {
+        let found = if Self::JUDGES { None } else { lineage::derivation(&edge.contract, &edge.contracts) };
+        std::future::ready(Ok(found))
+    }
 }
 
 /// What every program on a table is told.

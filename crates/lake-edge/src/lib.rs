@@ -1,8 +1,9 @@
 //! The edge: the only place that reads arguments, environment and clock, prints, and ends the process.
 //!
 //! A program is `lake_edge::main(argv, name, version, run)`: arguments are parsed, contracts and policy loaded, logging and
-//! the runtime started; `run` does the work and returns a [`Summary`]; the edge prints it, leaves an attempt file for runs
-//! that changed nothing or failed, and turns an error's [`Fault`] into the exit code.
+//! the runtime started; `run` does the work and returns a [`Summary`]; the edge tells beginning and end to the lineage outbox,
+//! prints the summary, leaves an attempt file for runs that changed nothing or failed, and turns an error's [`Fault`] into the
+//! exit code.
 //!
 //! Not done here: anything about rows.
 
@@ -11,6 +12,7 @@ mod attempt;
 mod console;
 mod contracts;
 mod fail;
+mod lineage;
 mod panics;
 mod secrets;
 
@@ -18,6 +20,7 @@ pub use args::{HasRun, InputVersion, Output, RunArgs};
 pub use console::{Bar, Console};
 pub use contracts::load_contracts;
 pub use fail::Attach;
+pub use lineage::Notes;
 pub use secrets::SecretStore;
 
 use anyhow::Context as _;
@@ -45,6 +48,8 @@ pub struct Edge {
     pub console: Console,
     /// `text` or `json`.
     pub output: Output,
+    /// What lineage tells of the run besides its summary.
+    pub notes: Notes,
     secrets: SecretStore,
     version: &'static str,
     started: Instant,
@@ -117,7 +122,9 @@ where
         runtime.block_on(async {
             let edge = open(&common, program, version, console.clone(), started)?;
             let (lake, identity) = (edge.lake.clone(), edge.run.clone());
+            let teller = lineage::Teller::begin(&args, &edge).await?;
             let outcome = until_terminated(run(args, edge)).await;
+            let outcome = teller.end(outcome).await;
             attempt::record(&lake, &identity, &outcome).await;
             outcome
         })
@@ -210,6 +217,7 @@ fn open(
         full_refresh: args.full_refresh,
         console,
         output: args.output,
+        notes: Notes::default(),
         secrets: args.secrets.clone(),
         version,
         started,

@@ -101,6 +101,22 @@ pub(crate) const fn name_of(method: Method) -> &'static str {
     }
 }
 
+/// Whether a function of this name masks what it is given.
+pub(crate) fn masks(name: &str) -> bool {
+    METHODS.into_iter().any(|method| name_of(method) == name)
+}
+
+const METHODS: [Method; 8] = [
+    Method::Redact,
+    Method::Initial,
+    Method::Email,
+    Method::Phone,
+    Method::Decade,
+    Method::Last2,
+    Method::Token,
+    Method::DomainClass,
+];
+
 fn partial_masks() -> Vec<ScalarUDF> {
     [Method::Redact, Method::Initial, Method::Email, Method::Phone, Method::Decade, Method::Last2]
         .into_iter()

@@ -3,7 +3,8 @@
 //! A [`Session`] holds declared tables and nothing else. A Silver table stands in it as a view without personal data; what a
 //! contract's `goldViews` name is computed from it by our own functions. A statement is exactly one query: anything else, or
 //! a table that is not declared, is refused before anything is planned. [`build`] runs a model and keeps its result on the
-//! local disk, [`audit`] checks it against its contract, [`proof`] accounts for the rows of its inputs. [`rule`] asks one SQL rule.
+//! local disk, [`audit`] checks it against its contract, [`proof`] accounts for the rows of its inputs. [`rule`] asks one SQL rule,
+//! [`derivation`] tells what the columns of a table are made from.
 //!
 //! Not done here: which versions are read, and commits (`goldify`).
 
@@ -11,6 +12,7 @@ pub mod audit;
 mod cast;
 mod error;
 mod functions;
+mod lineage;
 mod model;
 pub mod proof;
 pub mod rule;
@@ -21,6 +23,7 @@ mod statement;
 mod view;
 
 pub use error::SqlError;
+pub use lineage::derivation;
 pub use model::{Built, build};
 pub use scan::Rows;
 pub use session::{BatchStream, Session};

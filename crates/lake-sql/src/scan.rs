@@ -77,6 +77,11 @@ impl Scan {
         };
         Self { name: name.to_owned(), schema, rows: count, parts, key }
     }
+
+    /// Full name of the table.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 fn of_files(table: &Arc<Table>, files: &[DataFile]) -> (SchemaRef, u64, Vec<Part>) {

@@ -2,8 +2,11 @@
 
 use crate::TableError;
 use bytes::Bytes;
-use deltalake::{DeltaTableBuilder, ObjectStore, Path, logstore::object_store::ObjectStoreExt as _};
-use futures::TryStreamExt as _;
+use deltalake::{
+    DeltaTableBuilder, ObjectMeta, ObjectStore, Path,
+    logstore::object_store::{ObjectStoreExt as _, PutMode},
+};
+use futures::{TryStreamExt as _, stream::BoxStream};
 use std::{path::PathBuf, sync::Arc};
 use url::Url;
 
@@ -78,6 +81,22 @@ impl Lake {
         put.map(|_| ()).map_err(|source| TableError::Store { action: "write", object: path.to_owned(), source })
     }
 
+    /// Writes an object that must not be there yet; returns whether it was not.
+    ///
+    /// A store that answers late may have written it all the same, and then meets its own first try: a name that only one
+    /// writer uses makes both the same.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub async fn create(&self, path: &str, bytes: Bytes) -> Result<bool, TableError> {
+        let put = self.store.put_opts(&Path::from(path), bytes.into(), PutMode::Create.into()).await;
+        match put {
+            Ok(_) => Ok(true),
+            Err(deltalake::ObjectStoreError::AlreadyExists { .. }) => Ok(false),
+            Err(source) => Err(TableError::Store { action: "write", object: path.to_owned(), source }),
+        }
+    }
+
     /// Returns an object's bytes, or `None` when there is none.
     ///
     /// # Errors
@@ -96,10 +115,38 @@ impl Lake {
     /// # Errors
     /// When the store refuses.
     pub async fn list(&self, prefix: &str) -> Result<Vec<String>, TableError> {
-        let found: Result<Vec<_>, _> =
-            self.store.list(Some(&Path::from(prefix))).map_ok(|meta| meta.location.to_string()).try_collect().await;
-        let mut paths = found.map_err(|source| TableError::Store { action: "list", object: prefix.to_owned(), source })?;
-        paths.sort();
-        Ok(paths)
+        sorted(prefix, self.store.list(Some(&Path::from(prefix)))).await
     }
+
+    /// Returns the paths of all objects under a prefix that come after a place in their order, sorted.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub async fn list_after(&self, prefix: &str, after: &str) -> Result<Vec<String>, TableError> {
+        sorted(prefix, self.store.list_with_offset(Some(&Path::from(prefix)), &Path::from(after))).await
+    }
+
+    /// Namespace and prefix by which the lake's tables are known to others: `s3://bucket` and the prefix in it, or `file` and
+    /// the directory.
+    #[must_use]
+    pub fn place(&self) -> (String, String) {
+        let trimmed = |path: &str| path.trim_matches('/').to_owned();
+        match (self.root.scheme(), self.root.host_str()) {
+            ("s3", Some(bucket)) => (format!("s3://{bucket}"), trimmed(self.root.path())),
+            _ => {
+                let directory = self.root.to_file_path().unwrap_or_default();
+                ("file".to_owned(), directory.to_string_lossy().trim_end_matches('/').to_owned())
+            }
+        }
+    }
+}
+
+async fn sorted(
+    prefix: &str,
+    found: BoxStream<'static, Result<ObjectMeta, deltalake::ObjectStoreError>>,
+) -> Result<Vec<String>, TableError> {
+    let found: Result<Vec<_>, _> = found.map_ok(|meta| meta.location.to_string()).try_collect().await;
+    let mut paths = found.map_err(|source| TableError::Store { action: "list", object: prefix.to_owned(), source })?;
+    paths.sort();
+    Ok(paths)
 }

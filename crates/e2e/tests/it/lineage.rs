@@ -1,0 +1,43 @@
+//! What runs tell of themselves, and what is shown of tables and columns.
+
+use crate::support::{Variables, lake, pinned, run, with};
+use std::path::{Path, PathBuf};
+
+fn outbox(directory: &Path) -> Vec<serde_json::Value> {
+    let folders = std::fs::read_dir(directory.join("lake/ops/lineage")).unwrap();
+    let files = folders.flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap());
+    let mut files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+    files.sort();
+    files.iter().map(|file| serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()).collect()
+}
+
+#[test]
+fn a_run_whose_source_is_down_tells_beginning_and_failure_and_nothing_is_lost() {
+    let directory = tempfile::tempdir().unwrap();
+    let variables = with(lake(directory.path()), &[("FX_URL", "http://127.0.0.1:9/".into())]);
+    let ran = run(&["ingest-fx", "bronze_fx_rates", "--window", "2017-12-30", "--retries-max", "0"], &variables);
+    assert_eq!(ran.code, 75, "{ran}");
+    let events = outbox(directory.path());
+    let kinds: Vec<_> = events.iter().map(|event| event["eventType"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["START", "FAIL"]);
+    assert_eq!(events[1]["inputs"][0]["namespace"], "http://127.0.0.1:9");
+    assert!(events[1]["run"]["facets"]["errorMessage"]["message"].as_str().unwrap().starts_with("failed to"));
+    let deliver = ["lineage-emit", "deliver", "--http", "http://127.0.0.1:9/lineage", "--retries-max", "0"];
+    let ran = run(&deliver, &variables);
+    assert_eq!(ran.code, 75, "{ran}");
+    assert!(ran.stdout.contains("0 events delivered") && ran.stdout.contains("2 wait"), "{ran}");
+}
+
+#[test]
+fn a_column_that_the_table_does_not_have_is_named() {
+    let ran = run(&["lineage-emit", "show", "gold_dim_customers", "--column", "email_tokn"], &lake(Path::new("/nowhere")));
+    pinned("lineage-unknown-column", &ran, Path::new("/nowhere"));
+}
+
+#[test]
+fn help_of_both_commands_is_pinned() {
+    for command in ["deliver", "show"] {
+        let ran = run(&["lineage-emit", command, "--help"], &Variables::new());
+        pinned(&format!("help-lineage-emit-{command}"), &ran, Path::new("/nowhere"));
+    }
+}

@@ -1,0 +1,167 @@
+//! Tells the beginning and the end of a run to the lake's outbox, `ops/lineage/` (see [`lake_core::lineage::outbox`]).
+//!
+//! The beginning is written before any work: what cannot tell that it begins does not begin (75). An end that cannot be
+//! written makes a run that did well end with 75, so that it is tried again; the next run, which finds the work done, tells
+//! its own end and the one that is missing. Nobody waits here for a receiver: `lineage-emit` delivers.
+
+use crate::{Attach as _, Edge, HasRun, fail, now};
+use anyhow::Context as _;
+use chrono::Duration;
+use lake_core::{
+    Contract, Summary, fault_point,
+    lineage::{
+        DatasetName, Ending, Places, Record, RunEvent,
+        event::EventType,
+        facet::Assertion,
+        outbox::{self, Entry},
+        record::About,
+    },
+    summary::Outcome,
+};
+use lake_table::Lake;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+/// How far back an end may be missing: a scheduler has tried a task for the last time long before.
+const MISSING_MAX: Duration = Duration::days(2);
+
+/// What a program tells of its run while it runs.
+#[derive(Debug, Clone, Default)]
+pub struct Notes(Arc<Mutex<Noted>>);
+
+#[derive(Debug, Default)]
+struct Noted {
+    versions: BTreeMap<String, i64>,
+    assertions: Vec<Assertion>,
+}
+
+impl Notes {
+    /// Tells what rules found in the run's table, and which versions of tables they saw. An assertion never holds a value.
+    pub fn judged(&self, versions: &BTreeMap<String, i64>, assertions: Vec<Assertion>) {
+        if let Ok(mut noted) = self.0.lock() {
+            *noted = Noted { versions: versions.clone(), assertions };
+        }
+    }
+}
+
+/// The run as its events tell it.
+#[derive(Debug)]
+pub(crate) struct Teller {
+    lake: Lake,
+    record: Record,
+    notes: Notes,
+}
+
+impl Teller {
+    /// Tells the beginning.
+    pub(crate) async fn begin<A: HasRun>(args: &A, edge: &Edge) -> anyhow::Result<Self> {
+        // A model that cannot be planned has no lineage of columns; the run itself will say what is wrong with it.
+        let derivation = args.derivation(edge).await.inspect_err(|error| tracing::debug!(%error, "columns have no lineage")).ok();
+        let places = places(args, &edge.lake, &edge.contract);
+        let record = Record::of(&About {
+            run: &edge.run,
+            version: edge.version,
+            judges: A::JUDGES,
+            contract: &edge.contract,
+            contracts: &edge.contracts,
+            places: &places,
+            derivation: derivation.flatten().as_ref(),
+            fixed: &edge.inputs,
+        });
+        let teller = Self { lake: edge.lake.clone(), record, notes: edge.notes.clone() };
+        teller.tell(&teller.record.started()).await.context("failed to begin: the run's lineage cannot be written")?;
+        fault_point!("edge.lineage.start.after");
+        Ok(teller)
+    }
+
+    /// Tells the end, and ends of earlier tries that are missing; returns how the run ends.
+    pub(crate) async fn end(mut self, outcome: anyhow::Result<Summary>) -> anyhow::Result<Summary> {
+        fault_point!("edge.lineage.end.before");
+        if let Ok(mut noted) = self.notes.0.lock() {
+            self.record.judged(std::mem::take(&mut noted.versions), std::mem::take(&mut noted.assertions));
+        }
+        let told = self.told(&outcome).await;
+        match (outcome, told) {
+            (Ok(_), Err(error)) => {
+                Err(error.context("failed to tell the run's end: what it did stands, run the same command again"))
+            }
+            (Err(error), Err(untold)) => {
+                // What failed first is what a person must know.
+                tracing::warn!(error = fail::text_of(&untold), "end of the run not told");
+                Err(error)
+            }
+            (outcome, Ok(())) => outcome,
+        }
+    }
+
+    async fn told(&self, outcome: &anyhow::Result<Summary>) -> anyhow::Result<()> {
+        self.mend(outcome.as_ref().ok()).await?;
+        let event = match outcome {
+            Ok(summary) => self.record.ended(now(), Ending::Done(summary)),
+            Err(error) => {
+                let (exit, text) = (fail::exit_of(error).name(), fail::text_of(error));
+                self.record.ended(now(), Ending::Failed(exit, &text))
+            }
+        };
+        self.tell(&event).await
+    }
+
+    async fn tell(&self, event: &RunEvent) -> anyhow::Result<()> {
+        let bytes = serde_json::to_vec(event).context("failed to write an event")?;
+        self.lake.create(&outbox::path(event), bytes.into()).await.attach().map(|_| ())
+    }
+
+    /// Tells the missing ends of the run that did this one's work, and of this run's earlier attempts.
+    async fn mend(&self, summary: Option<&Summary>) -> anyhow::Result<()> {
+        let run = self.record.run();
+        let done = summary.filter(|summary| summary.outcome == Outcome::AlreadyDone);
+        if run.attempt == 1 && done.is_none() {
+            return Ok(());
+        }
+        for start in self.open().await? {
+            let Some(bytes) = self.lake.get(&start.path).await.attach()? else { continue };
+            let Ok(event) = serde_json::from_slice::<RunEvent>(&bytes) else { continue };
+            let own = event.run.facets.get("sluice_run");
+            let text = |key: &str| own.and_then(|own| own.get(key)).map(|value| value.to_string().replace('"', ""));
+            let (id, attempt) = (text("runId").unwrap_or_default(), text("attempt").unwrap_or_default());
+            let by = |summary: &&Summary| summary.run_id.to_string() == id && summary.attempt.to_string() == attempt;
+            let ending = match done.filter(by) {
+                Some(summary) => {
+                    let committed = Summary { outcome: Outcome::Committed, ..summary.clone() };
+                    self.record.ended_for(&event, now(), Ending::Done(&committed))
+                }
+                None if run.id.to_string() == id && attempt.parse().is_ok_and(|attempt: u32| attempt < run.attempt) => {
+                    self.record.ended_for(&event, now(), Ending::Lost)
+                }
+                None => continue,
+            };
+            self.tell(&ending).await?;
+        }
+        Ok(())
+    }
+
+    /// Beginnings of the same job without an end, but this run's.
+    async fn open(&self) -> anyhow::Result<Vec<Entry>> {
+        let since = outbox::since(self.record.run().started_at - MISSING_MAX);
+        let names = self.lake.list_after(outbox::FOLDER, &since).await.attach()?;
+        let all: Vec<Entry> = names.iter().filter_map(|name| outbox::entry(name)).collect();
+        let ended = |start: &Entry| all.iter().any(|other| other.run == start.run && other.kind != EventType::Start);
+        let open = all.iter().filter(|one| one.kind == EventType::Start && one.job == self.record.job());
+        Ok(open.filter(|start| start.run != self.record.id && !ended(start)).cloned().collect())
+    }
+}
+
+fn places<A: HasRun>(args: &A, lake: &Lake, contract: &Contract) -> Places {
+    let (namespace, name) = lake.place();
+    Places {
+        lake: lake.uri().trim_end_matches('/').to_owned(),
+        root: DatasetName { namespace, name },
+        source: contract.bronze().and_then(|bronze| args.source(&bronze.source)),
+    }
+}
+
+#[cfg(test)]
+#[path = "lineage_tests.rs"]
+mod tests;
