@@ -14,5 +14,6 @@ mod fixtures;
 mod help;
 mod hubspot;
 mod redshift;
+mod report;
 
 mod support;
