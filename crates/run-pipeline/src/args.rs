@@ -11,6 +11,7 @@ Examples:
   run-pipeline day --window 2017-01-01/2017-12-30
   run-pipeline day --window 2017-12-30 --jobs 4 --logs logs
   run-pipeline day --window 2017-12-30 --resume
+  run-pipeline report --to report.html
 
 Exit codes (the worst of all steps):
   0   done
@@ -40,6 +41,9 @@ pub enum Command {
     /// Run one window through Bronze, Silver and Gold, with a gate between every two
     #[command(after_help = EXAMPLES)]
     Day(DayArgs),
+    /// Write one HTML file that shows the newest run, the tables' rows and quality, and what Gold says
+    #[command(after_help = EXAMPLES)]
+    Report(ReportArgs),
 }
 
 /// Arguments of `check`.
@@ -124,6 +128,38 @@ pub struct DayArgs {
     /// What stdout gets
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub output: Output,
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ReportArgs {
+    /// Root of the lake: a directory or s3://bucket/prefix
+    #[arg(long, env = env::LAKE_URI, default_value = ".sluice/lake")]
+    pub lake: String,
+
+    /// Directory of the contracts
+    #[arg(long, env = env::LAKE_CONTRACTS, default_value = "contracts")]
+    pub contracts: PathBuf,
+
+    /// File to write; it holds all that it shows
+    #[arg(long, value_name = "FILE")]
+    pub to: PathBuf,
+
+    /// Window whose run is shown; default: the newest one
+    #[arg(long)]
+    pub window: Option<Window>,
+
+    /// Id of the run that is shown
+    #[arg(long, conflicts_with = "window")]
+    pub run: Option<RunId>,
+
+    /// Earlier windows and days that are shown beside it
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub windows_max: u16,
+
+    /// Title of the report, such as the name of the lake
+    #[arg(long, default_value = "Sluice")]
+    pub title: String,
 }
 
 /// Where secrets come from, checked here and handed to the steps as it was given.

@@ -4,9 +4,9 @@ use crate::{
     args::DayArgs,
     board::Board,
     graph::{Graph, Step},
+    outcome::{self, Quality, Report},
     process::{Common, Launcher},
     projection,
-    report::{self, Quality, Report},
     resume::{self, Note},
     schedule::{self, End, Ran, Runner},
     scores,
@@ -64,10 +64,13 @@ pub(crate) async fn run(args: &DayArgs, console: &Console) -> anyhow::Result<Exi
     let author = projection::Author { run_id: note.run_id, attempt: note.attempt, window: args.window };
     projection::write(&lake, &contracts, author).await?;
     let judged = scores::judged(&graph, &ends, &contracts, author);
-    let tables = report::tables(&graph, &ends, &judged);
+    let tables = outcome::tables(&graph, &ends, &judged);
     let scores = scores::record(&lake, &contracts, author, judged).await.context("failed to write ops/quality_scores")?;
-    let exit = report::worst(&ends);
+    let exit = outcome::worst(&ends);
+    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     note.exit = Some(exit.name().to_owned());
+    note.duration_ms = Some(duration_ms);
+    note.steps = Some(outcome::steps(&graph, &ends));
     resume::leave(&lake, &note).await?;
     let report = Report {
         schema_version: 1,
@@ -76,7 +79,7 @@ pub(crate) async fn run(args: &DayArgs, console: &Console) -> anyhow::Result<Exi
         window: args.window,
         exit: exit.name(),
         exit_code: exit.code(),
-        duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        duration_ms,
         tables,
         quality: Quality { layers: scores.layers.clone(), day: scores.day.clone() },
     };
@@ -90,12 +93,14 @@ async fn identity(args: &DayArgs, lake: &Lake) -> anyhow::Result<Note> {
         attempt: 1,
         window: args.window,
         exit: None,
+        duration_ms: None,
+        steps: None,
     };
     if !args.resume {
         return Ok(fresh());
     }
     let last = resume::last(lake, args.window).await?;
-    Ok(last.map_or_else(fresh, |last| Note { attempt: last.attempt + 1, exit: None, ..last }))
+    Ok(last.map_or_else(fresh, |last| Note { attempt: last.attempt + 1, run_id: last.run_id, ..fresh() }))
 }
 
 fn common(args: &DayArgs, graph: &Graph, note: &Note) -> anyhow::Result<Common> {
@@ -132,7 +137,7 @@ fn print(console: &Console, output: Output, report: &Report, ends: &[End], score
             console.line(&serde_json::to_string(report).context("failed to write the report")?);
         }
         Output::Text => {
-            report::lines(report).iter().for_each(|line| console.line(line));
+            outcome::lines(report).iter().for_each(|line| console.line(line));
             console.line(&scores::line(scores));
             console.line(&format!(
                 "window {} ended with {} ({}) after {}",

@@ -8,10 +8,10 @@ use lake_core::{
     Contract, Fault,
     contract::{ContractSet, Layer, layer::Source},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a step does to its table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Work {
     /// Writes the table.

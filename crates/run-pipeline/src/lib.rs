@@ -1,17 +1,18 @@
 //! Runs one window through all tables: every table's program as a process, in the order that the contracts give.
 //!
-//! `check` says whether the contracts hold together, `plan` prints the derived steps, `day` runs them: ingest, gate, silverize,
-//! gate, goldify, gate, each as soon as what it waits for has passed. The version of an input is resolved once and handed to
+//! `check` says whether the contracts hold together, `plan` prints the derived steps, `report` shows what was done, `day` runs
+//! the steps: ingest, gate, silverize, gate, goldify, gate, each as soon as what it waits for has passed. The version of an input is resolved once and handed to
 //! all that read it. A failed gate stops what is downstream of its table and nothing else.
 //!
 //! What is done stands in the tables' logs: running a window again asks every step, and those that are done say so at once.
-//! Not done here: rows. This program knows the others by name only and never links one.
+//! Not done here: changing rows. This program knows the others by name only and never links one.
 
 mod args;
 mod board;
 mod check;
 mod day;
 mod graph;
+mod outcome;
 mod process;
 mod projection;
 mod report;
@@ -43,6 +44,7 @@ pub async fn run(args: Args, console: Console) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(&args, &console),
         Command::Plan(args) => plan(&args, &console),
         Command::Day(args) => day::run(&args, &console).await,
+        Command::Report(args) => report::run(&args, &console).await,
     }
 }
 

@@ -45,8 +45,18 @@ pub(crate) async fn write(lake: &Lake, contracts: &ContractSet, author: Author) 
             sources.push(table);
         }
     }
-    project(lake, &sources, author, "runs", runs_schema(), runs_batch).await.context("failed to write ops/runs")?;
-    project(lake, &sources, author, "ledger", ledger_schema(), ledger_batch).await.context("failed to write ops/ledger")
+    project(lake, &sources, author, &runs_spec(), runs_batch).await.context("failed to write ops/runs")?;
+    project(lake, &sources, author, &ledger_spec(), ledger_batch).await.context("failed to write ops/ledger")
+}
+
+/// The table of runs.
+pub(crate) fn runs_spec() -> TableSpec {
+    TableSpec::ops("runs", runs_schema())
+}
+
+/// The table of row counts.
+pub(crate) fn ledger_spec() -> TableSpec {
+    TableSpec::ops("ledger", ledger_schema())
 }
 
 /// The table of a contract and what its rows may be put aside in.
@@ -62,11 +72,10 @@ async fn project(
     lake: &Lake,
     sources: &[Table],
     author: Author,
-    name: &str,
-    schema: SchemaRef,
+    spec: &TableSpec,
     batch: fn(SchemaRef, &[Entry]) -> anyhow::Result<RecordBatch>,
 ) -> anyhow::Result<()> {
-    let mut target = Table::open_or_create(lake, &TableSpec::ops(name, schema.clone())).await.attach()?;
+    let mut target = Table::open_or_create(lake, spec).await.attach()?;
     target
         .commit(async |table: &Table| {
             let known = table.txns().await.attach()?;
@@ -78,7 +87,7 @@ async fn project(
             summary.outcome = summary::Outcome::Committed;
             let mut writer = table.writer();
             if !entries.is_empty() {
-                writer.write(&batch(schema.clone(), &entries)?).await.attach()?;
+                writer.write(&batch(spec.schema.clone(), &entries)?).await.attach()?;
             }
             let inserted = writer.rows();
             let add = writer.finish().await.attach()?;

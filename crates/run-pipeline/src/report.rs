@@ -1,197 +1,137 @@
-//! The end of a day: per table what became of its rows, how long it took and how good it is.
+//! `report`: one HTML file that tells people how the newest run went, what became of the rows, how good the tables are and what
+//! Gold says.
+//!
+//! The file holds everything it shows and asks nobody for more. What it shows is one JSON object, [`Island`], which is made here
+//! from the run's note, from `ops/` and from Gold; the page only lays it out.
+//!
+//! Business numbers come from Gold alone, which everybody may read, and groups of few customers are not told. Of the other layers
+//! there are counts, and names of tables, columns and rules.
 
-use crate::{
-    graph::{Graph, Work},
-    schedule::End,
-};
-use lake_core::{Exit, Ledger, RunId, Window, summary::Outcome};
-use lake_quality::score::{Mean, TableScore};
+mod durations;
+mod flow;
+mod gold;
+mod history;
+mod lineage;
+mod page;
+mod quality;
+mod run_state;
+mod scan;
+
+use crate::{args::ReportArgs, graph::Graph};
+use anyhow::{Context as _, anyhow};
+use lake_core::{Exit, Fault, Policy, RunId, Window, contract::ContractSet};
+use lake_edge::{Attach as _, Console};
+use lake_table::Lake;
 use serde::Serialize;
+use std::path::Path;
 
-/// What a day did; the last line of stdout with `--output json`.
+/// What the report is asked to show.
+#[derive(Debug, Clone)]
+struct Asked {
+    title: String,
+    made_at: chrono::DateTime<chrono::Utc>,
+    window: Option<Window>,
+    run_id: Option<RunId>,
+    windows_max: usize,
+}
+
+/// All that the page shows.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Report {
-    /// Shape of this object.
-    pub(crate) schema_version: u32,
-    /// Id of the whole run.
-    pub(crate) run_id: RunId,
-    /// Attempt of the whole run.
-    pub(crate) attempt: u32,
-    /// The window.
-    pub(crate) window: Window,
-    /// Name of the worst exit of all steps.
-    pub(crate) exit: &'static str,
-    /// Its code.
-    pub(crate) exit_code: u8,
-    /// Wall-clock milliseconds.
-    pub(crate) duration_ms: u64,
-    /// One entry per table, in the graph's order.
-    pub(crate) tables: Vec<TableReport>,
-    /// Mean scores of the day.
-    pub(crate) quality: Quality,
+struct Island {
+    schema_version: u32,
+    title: String,
+    made_at: String,
+    /// None when no run was ever started.
+    run: Option<run_state::RunState>,
+    flow: flow::Flow,
+    quality: quality::Quality,
+    durations: durations::Durations,
+    lineage: lineage::Lineage,
+    gold: gold::Gold,
 }
 
-/// Mean scores of the day's tables.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Quality {
-    /// Of each layer.
-    pub(crate) layers: Vec<Mean>,
-    /// Of all tables.
-    pub(crate) day: Mean,
-}
-
-/// What a day did to one table.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct TableReport {
-    /// Full name.
-    pub(crate) table: String,
-    /// `committed`, `unchanged`, `already done`, `failed 65`, `gate failed`, `blocked by ...`.
-    pub(crate) outcome: String,
-    /// Rows; none when the table was not built.
-    pub(crate) ledger: Option<Ledger>,
-    /// Milliseconds of build and gate together.
-    pub(crate) duration_ms: u64,
-    /// Score of the gate, 0 to 100.
-    pub(crate) score: Option<f64>,
-    /// Delta version.
-    pub(crate) version: Option<i64>,
-}
-
-/// Returns the worst exit of all steps.
-pub(crate) fn worst(ends: &[End]) -> Exit {
-    let exits = ends.iter().filter_map(|end| if let End::Ran(ran) = end { Some(ran.exit) } else { None });
-    // A step that has nothing to do is no news about the day.
-    exits.filter(|exit| *exit != Exit::Nothing).fold(Exit::Ok, Exit::merge)
-}
-
-/// Puts build and gate of each table together.
-pub(crate) fn tables(graph: &Graph, ends: &[End], scores: &[TableScore]) -> Vec<TableReport> {
-    let builds = graph.steps.iter().enumerate().filter(|(_, step)| step.work == Work::Build);
-    builds
-        .map(|(at, step)| {
-            let gate = graph.steps.iter().position(|other| other.work == Work::Check && other.table == step.table);
-            let (build, gate) = (&ends[at], gate.map(|at| &ends[at]));
-            let summary = if let End::Ran(ran) = build { ran.summary.as_ref() } else { None };
-            TableReport {
-                table: step.table.clone(),
-                outcome: outcome(build, gate),
-                ledger: summary.map(|summary| summary.ledger),
-                duration_ms: elapsed(build) + gate.map_or(0, elapsed),
-                score: scores.iter().find(|score| score.table == step.table).map(|score| score.score),
-                version: summary.and_then(|summary| summary.table_version),
-            }
-        })
-        .collect()
-}
-
-fn elapsed(end: &End) -> u64 {
-    if let End::Ran(ran) = end { ran.elapsed_ms } else { 0 }
-}
-
-fn outcome(build: &End, gate: Option<&End>) -> String {
-    let failed = |end: &End| match end {
-        End::Blocked(cause) => Some(format!("blocked by {cause}")),
-        End::Ran(ran) if !end.good() => Some(format!("failed {}", ran.exit.code())),
-        End::Ran(_) => None,
+/// Writes the report.
+pub(crate) async fn run(args: &ReportArgs, console: &Console) -> anyhow::Result<Exit> {
+    let (contracts, policy) = lake_edge::load_contracts(&args.contracts)?;
+    let graph = Graph::of(&contracts)?;
+    // Opening a directory makes it, and a report about an empty lake that was mistyped helps nobody.
+    if !args.lake.contains("://") && !Path::new(&args.lake).is_dir() {
+        let text = format!("failed to find a lake at {}; name it with --lake", args.lake);
+        return Err(anyhow!(text).context(Fault::Config));
+    }
+    let lake = Lake::open(&args.lake).attach()?;
+    let asked = Asked {
+        title: args.title.clone(),
+        made_at: lake_edge::now(),
+        window: args.window,
+        run_id: args.run,
+        windows_max: args.windows_max.into(),
     };
-    if let Some(text) = failed(build) {
-        return text;
-    }
-    match gate.and_then(failed) {
-        Some(text) => format!("gate {text}"),
-        None => match build {
-            End::Ran(ran) => match ran.summary.as_ref().map(|summary| summary.outcome) {
-                Some(Outcome::Committed) => "committed".to_owned(),
-                Some(Outcome::AlreadyDone) => "already done".to_owned(),
-                Some(Outcome::Unchanged) | None => "unchanged".to_owned(),
-            },
-            End::Blocked(_) => "blocked".to_owned(),
-        },
+    let island = island(&lake, (&contracts, &policy), &graph, &asked).await.context("failed to read what the report shows")?;
+    let page = page::html(&serde_json::to_string(&island).context("failed to write the report's data")?)?;
+    write(&args.to, &page)?;
+    console.line(&format!("report written to {}", args.to.display()));
+    Ok(Exit::Ok)
+}
+
+async fn island(
+    lake: &Lake,
+    (contracts, policy): (&ContractSet, &Policy),
+    graph: &Graph,
+    asked: &Asked,
+) -> anyhow::Result<Island> {
+    let run = run_state::of(lake, asked).await?;
+    let window = run.as_ref().map(|run| run.window());
+    let history = history::History::read(lake, contracts).await?;
+    let quality = quality::of(lake, contracts, window, asked.windows_max).await?;
+    let flow = window.map(|window| flow::of(&history, contracts, window, asked.windows_max)).unwrap_or_default();
+    let durations = window.map(|window| durations::of(&history, graph, window, asked.windows_max)).unwrap_or_default();
+    Ok(Island {
+        schema_version: 1,
+        title: asked.title.clone(),
+        made_at: asked.made_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+        run,
+        flow,
+        quality,
+        durations,
+        lineage: lineage::of(contracts, graph),
+        gold: gold::of(lake, contracts, policy).await?,
+    })
+}
+
+/// Writes the file, whole or not at all.
+fn write(to: &Path, page: &str) -> anyhow::Result<()> {
+    let partial = to.with_extension("partial");
+    let written = to.parent().map_or(Ok(()), std::fs::create_dir_all);
+    let written = written.and_then(|()| std::fs::write(&partial, page)).and_then(|()| std::fs::rename(&partial, to));
+    written.with_context(|| format!("failed to write the report to {}", to.display())).context(Fault::Config)
+}
+
+/// Returns a window as people say it: a date, two dates, or dates with the time of the day.
+fn label(window: Window) -> String {
+    let midnight = |at: chrono::DateTime<chrono::Utc>| at.time() == chrono::NaiveTime::MIN;
+    let (from, to) = (window.from(), window.to());
+    let (first, last) = (from.date_naive(), to.date_naive());
+    match (midnight(from) && midnight(to), first == last) {
+        (true, _) if first.succ_opt() == Some(last) => first.to_string(),
+        (true, _) => format!("{first}/{last}"),
+        (false, true) => format!("{first} {}/{}", from.time(), to.time()),
+        (false, false) => format!("{first} {}/{last} {}", from.time(), to.time()),
     }
 }
 
-/// Returns the table for people, one line each.
-pub(crate) fn lines(report: &Report) -> Vec<String> {
-    const HEAD: [&str; 9] =
-        ["read", "accepted", "quarantined", "duplicate", "superseded", "filtered", "held", "seconds", "score"];
-    let mut rows = vec![cells("table", HEAD.map(str::to_owned), "outcome")];
-    for table in &report.tables {
-        let count =
-            |of: fn(&Ledger) -> u64| table.ledger.as_ref().map_or_else(|| "-".to_owned(), |ledger| of(ledger).to_string());
-        let numbers = [
-            count(|l| l.read),
-            count(|l| l.accepted),
-            count(|l| l.quarantined),
-            count(|l| l.duplicate),
-            count(|l| l.superseded),
-            count(|l| l.filtered),
-            count(|l| l.held),
-            format!("{}.{}", table.duration_ms / 1_000, table.duration_ms % 1_000 / 100),
-            table.score.map_or_else(|| "-".to_owned(), |score| format!("{score:.1}")),
-        ];
-        rows.push(cells(&table.table, numbers, &table.outcome));
-    }
-    let widths: Vec<usize> = (0..11).map(|at| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0)).collect();
-    rows.into_iter()
-        .map(|row| {
-            let line: Vec<String> = row
-                .iter()
-                .enumerate()
-                .map(|(at, cell)| match at {
-                    0 => format!("{cell:<width$}", width = widths[at]),
-                    10 => cell.clone(),
-                    _ => format!("{cell:>width$}", width = widths[at]),
-                })
-                .collect();
-            line.join("  ")
-        })
-        .collect()
+/// Returns the contracts in the order of the layers, each after its inputs.
+fn in_order(contracts: &ContractSet) -> Vec<&lake_core::Contract> {
+    let mut all = contracts.in_dependency_order();
+    all.sort_by_key(|contract| LAYERS.iter().position(|layer| *layer == contract.layer.name()));
+    all
 }
 
-fn cells(table: &str, numbers: [String; 9], outcome: &str) -> Vec<String> {
-    let mut row = vec![table.to_owned()];
-    row.extend(numbers);
-    row.push(outcome.to_owned());
-    row
-}
+const LAYERS: [&str; 3] = ["bronze", "silver", "gold"];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_line_up_and_unbuilt_tables_show_no_numbers() {
-        let table = |name: &str, ledger, score, outcome: &str| TableReport {
-            table: name.into(),
-            outcome: outcome.into(),
-            ledger,
-            duration_ms: 1_250,
-            score,
-            version: None,
-        };
-        let day = Mean { name: "day".into(), score: Some(100.0), judged: 1, tables: 2 };
-        let ledger = Ledger { read: 12_345, accepted: 12_340, duplicate: 5, ..Ledger::default() };
-        let report = Report {
-            schema_version: 1,
-            run_id: "00000000-0000-0000-0000-000000000001".parse().unwrap(),
-            attempt: 1,
-            window: "2017-12-30".parse().unwrap(),
-            exit: "data",
-            exit_code: 65,
-            duration_ms: 0,
-            tables: vec![
-                table("bronze_kafka_orders", Some(ledger), Some(100.0), "committed"),
-                table("silver_orders", None, None, "blocked by dq-check bronze_kafka_orders"),
-            ],
-            quality: Quality { layers: Vec::new(), day },
-        };
-        let text = lines(&report).join("\n");
-        assert_eq!(
-            text,
-            "\
-table                 read  accepted  quarantined  duplicate  superseded  filtered  held  seconds  score  outcome
-bronze_kafka_orders  12345     12340            0          5           0         0     0      1.2  100.0  committed
-silver_orders            -         -            -          -           -         -     -      1.2      -  blocked by dq-check bronze_kafka_orders"
-        );
-    }
-}
+mod tests;
+#[cfg(test)]
+mod tests_gold;
+#[cfg(test)]
+mod tests_lake;

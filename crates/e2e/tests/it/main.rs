@@ -16,5 +16,6 @@ mod help;
 mod hubspot;
 mod lineage;
 mod redshift;
+mod report;
 
 mod support;
