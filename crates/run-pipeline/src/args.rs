@@ -41,7 +41,7 @@ pub enum Command {
     /// Run one window through Bronze, Silver and Gold, with a gate between every two
     #[command(after_help = EXAMPLES)]
     Day(DayArgs),
-    /// Write one HTML file that shows the newest run, the tables' rows and quality, and what Gold says
+    /// Write one HTML file of the newest run, its rows, their quality and what Gold says
     #[command(after_help = EXAMPLES)]
     Report(ReportArgs),
 }
