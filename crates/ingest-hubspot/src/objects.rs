@@ -17,7 +17,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use lake_bronze::Landing;
 use lake_core::{contract::layer::HubspotObject, fault_point};
 use lake_edge::{Attach as _, Bar};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// Answers that wait for the writer: bounds the memory.
@@ -111,8 +111,8 @@ impl Reading<'_> {
 
     /// A cursor that the type does not have would find nothing, and a property nothing of it, without any error.
     fn properties_exist(&self, known: &HashSet<String>) -> Result<(), HubspotError> {
-        let named = self.object.properties.iter().chain([&self.object.cursor]);
-        let names: Vec<String> = named.filter(|name| !known.contains(*name)).cloned().collect();
+        let named: BTreeSet<&String> = self.object.properties.iter().chain([&self.object.cursor]).collect();
+        let names: Vec<String> = named.into_iter().filter(|name| !known.contains(*name)).cloned().collect();
         if names.is_empty() { Ok(()) } else { Err(HubspotError::Property { object: self.object.object.clone(), names }) }
     }
 
