@@ -16,9 +16,9 @@
 #![expect(clippy::unwrap_used, reason = "test code panics rather than returning errors")]
 
 use arrow::{
-    array::{Array as _, ArrayRef, RecordBatch, StringArray},
+    array::{Array as _, ArrayRef, AsArray as _, RecordBatch, StringArray},
     compute::{CastOptions, cast_with_options, concat_batches},
-    datatypes::{Field, Schema, SchemaRef},
+    datatypes::{Field, Float64Type, Schema, SchemaRef},
     util::display::{ArrayFormatter, FormatOptions},
 };
 use lake_core::{
@@ -178,7 +178,12 @@ fn texts(columns: &[ArrayRef]) -> Result<Vec<Vec<String>>, Failed> {
     let formatters: Result<Vec<_>, _> = columns.iter().map(|column| ArrayFormatter::try_new(column.as_ref(), &options)).collect();
     let formatters = formatters?;
     let rows = columns.first().map_or(0, |column| column.len());
-    Ok((0..rows).map(|row| formatters.iter().map(|f| f.value(row).to_string()).collect()).collect())
+    let text = |row: usize, at: usize| match columns[at].as_primitive_opt::<Float64Type>() {
+        // A double's last digits are the engine's; a ratio is told by its first twelve.
+        Some(doubles) if doubles.is_valid(row) => format!("{:.11e}", doubles.value(row)),
+        _ => formatters[at].value(row).to_string(),
+    };
+    Ok((0..rows).map(|row| (0..columns.len()).map(|at| text(row, at)).collect()).collect())
 }
 
 /// Reads an input's rows with its contract's types.

@@ -49,10 +49,11 @@ impl Obstacle {
 
 /// Whether the store, and not what it holds, is what failed.
 pub(crate) fn store_failed(error: &(dyn Error + 'static)) -> bool {
-    causes(error).any(|cause| {
-        let store = cause.downcast_ref::<ObjectStoreError>();
-        store.is_some_and(|error| !matches!(error, ObjectStoreError::NotFound { .. })) || cause.is::<io::Error>()
-    })
+    let gone = causes(error).any(|cause| {
+        matches!(cause.downcast_ref(), Some(ObjectStoreError::NotFound { .. }))
+            || cause.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::NotFound)
+    });
+    !gone && causes(error).any(|cause| cause.is::<ObjectStoreError>() || cause.is::<io::Error>())
 }
 
 /// Returns an error and its causes. What an I/O error wraps is a cause too, though the standard library passes over it.
@@ -93,7 +94,8 @@ mod tests {
         let reset = ParquetError::External(Box::new(generic(ErrorKind::ConnectionReset.into())));
         assert!(store_failed(&reset));
         assert!(!store_failed(&ParquetError::EOF("footer".into())));
-        let gone = ObjectStoreError::NotFound { path: "x".into(), source: "404".into() };
+        let missing = io::Error::from(ErrorKind::NotFound);
+        let gone = ObjectStoreError::NotFound { path: "x".into(), source: Box::new(missing) };
         assert!(!store_failed(&ParquetError::External(Box::new(gone))));
     }
 }

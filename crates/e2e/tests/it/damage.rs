@@ -60,7 +60,8 @@ impl Damaged {
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
                 match entry.path() {
-                    path if path.ends_with("ops/attempts") => {}
+                    // A run that is refused is told all the same.
+                    path if path.ends_with("ops/attempts") || path.ends_with("ops/lineage") => {}
                     path if path.is_dir() => folders.push(path),
                     path => found.push((path, entry.metadata().unwrap().len())),
                 }

@@ -31,7 +31,9 @@ pub(super) fn of(history: &History, graph: &Graph, window: Window, windows_max: 
         .collect();
     let mut programs: Vec<&'static str> = Vec::new();
     // The gate is no builder: it stands last.
-    let (gates, builders): (Vec<_>, Vec<_>) = graph.steps.iter().partition(|step| step.work == crate::graph::Work::Check);
+    let (gates, mut builders): (Vec<_>, Vec<_>) = graph.steps.iter().partition(|step| step.work == crate::graph::Work::Check);
+    let layers = ["bronze_", "silver_", "gold_"];
+    builders.sort_by_key(|step| layers.iter().position(|layer| step.table.starts_with(layer)));
     for step in builders.into_iter().chain(gates) {
         let seen = windows.iter().any(|window| window.milliseconds.contains_key(step.program));
         if seen && !programs.contains(&step.program) {

@@ -109,7 +109,10 @@ fn living_rows_beside_tombstones_are_asked_for_everything() {
 
 #[test]
 fn what_tells_tombstones_may_stand_inside_the_json() {
-    let link = |more: &str| format!(r#"{{"firm":"f","types":[{{"category":"DEFINED","typeId":1}}]{more}}}"#).into_bytes();
+    let link = |more: &str| {
+        format!(r#"{{"firm":"f","since":"2017-12-30T00:01:00Z","types":[{{"category":"DEFINED","typeId":1}}]{more}}}"#)
+            .into_bytes()
+    };
     let (living, gone) = (link(""), link(r#","state":"gone","gone_at":"2017-12-30T00:03:00Z""#));
     let (timeless, odd) = (link(r#","state":"gone""#), link(r#","state":"gone","gone_at":"soon""#));
     let states: [State<'_>; 7] = [
@@ -119,7 +122,7 @@ fn what_tells_tombstones_may_stand_inside_the_json() {
         ("d", "", 2, Some(&odd)),
         ("e", "", 2, Some(br#"{"state":"gone","gone_at":"2017-12-30T00:03:00Z"}"#)),
         ("f", "", 2, Some(b"gone")),
-        ("g", "", 2, Some(br#"{"firm":"f"}"#)),
+        ("g", "", 2, Some(br#"{"firm":"f","since":"2017-12-30T00:01:00Z"}"#)),
     ];
     let decoded = decode("silver_links", &people(&states));
     let rules = ["gone_at_missing", "gone_at_invalid", "firm_missing", "payload_undecodable", "primary_missing"];
