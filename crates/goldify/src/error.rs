@@ -77,6 +77,62 @@ pub(crate) enum GoldError {
         /// The table.
         table: String,
     },
+    /// A table still has the key that a rotation took from all others.
+    #[error("the tokens of `{table}` are of key `{id}`, but those of the lake are of key `{lake}` since the last rotation")]
+    KeyLeftBehind {
+        /// The table.
+        table: String,
+        /// Its key.
+        id: String,
+        /// The lake's.
+        lake: String,
+        /// Where the lake's is.
+        secret: String,
+    },
+    /// Nobody has the key of a table's tokens.
+    #[error("the tokens of `{table}` are to be of key `{id}`, which is in none of the secrets `{secrets}`")]
+    KeyUnknown {
+        /// The table.
+        table: String,
+        /// The key.
+        id: String,
+        /// Where it was looked for.
+        secrets: String,
+    },
+    /// A rotation came in between.
+    #[error("the tokens of `{table}` are of key `{id}` meanwhile; nothing was committed")]
+    KeyChanged {
+        /// The table.
+        table: String,
+        /// Its key now.
+        id: String,
+    },
+    /// Inputs whose tokens cannot meet.
+    #[error("the tokens of the inputs do not belong together: {one}, but {other}")]
+    Keys {
+        /// Who has which key.
+        one: String,
+        /// Who has which other.
+        other: String,
+    },
+    /// A key that cannot take the place of another.
+    #[error("key `{id}` of secret `{secret}` {problem}")]
+    KeyRefused {
+        /// The key.
+        id: String,
+        /// Where it is.
+        secret: String,
+        /// Why not.
+        problem: String,
+    },
+    /// A rebuilt table that differs in more than its tokens.
+    #[error("`{table}`, made again from the same inputs, differs from what stands there in more than its tokens: {difference}")]
+    Exchanged {
+        /// The table.
+        table: String,
+        /// In what.
+        difference: String,
+    },
     /// The result fails rules.
     #[error("the result breaks its contract: {rules}; nothing was committed")]
     Broken {
@@ -108,12 +164,18 @@ impl Faulty for GoldError {
             | Self::SnapshotWithoutDate
             | Self::SnapshotRules
             | Self::Unaccounted { .. }
-            | Self::NoInput { .. } => Fault::Config,
-            Self::Missing { .. } | Self::Torn { .. } | Self::Behind { .. } => Fault::Transient,
+            | Self::NoInput { .. }
+            | Self::KeyLeftBehind { .. }
+            | Self::KeyUnknown { .. }
+            | Self::KeyRefused { .. } => Fault::Config,
+            Self::Missing { .. } | Self::Torn { .. } | Self::Behind { .. } | Self::KeyChanged { .. } | Self::Keys { .. } => {
+                Fault::Transient
+            }
             Self::Unchecked { .. }
             | Self::NotPassed { .. }
             | Self::Broken { .. }
             | Self::OtherDates { .. }
+            | Self::Exchanged { .. }
             | Self::Unbalanced { .. }
             | Self::Unconserved { .. } => Fault::Data,
         }
@@ -125,6 +187,12 @@ impl Faulty for GoldError {
             Self::Unchecked { input } => Some(format!("run dq-check {input}")),
             Self::NotPassed { input, version, .. } => Some(format!("run dq-check {input} --input {input}@{version}")),
             Self::Torn { .. } | Self::Behind { .. } => Some("let all inputs catch up, then resolve their versions again".into()),
+            Self::KeyLeftBehind { secret, .. } => Some(format!("run goldify rotate-key --to {secret}")),
+            Self::KeyUnknown { .. } => Some("only goldify rotate-key --to SECRET changes the key of tokens".into()),
+            Self::Keys { .. } | Self::KeyChanged { .. } => {
+                Some("end the rotation with goldify rotate-key, and judge what it rotated with dq-check".into())
+            }
+            Self::Exchanged { table, .. } => Some(format!("run goldify {table} first, then rotate")),
             _ => None,
         }
     }

@@ -3,7 +3,7 @@
 //! The log holds, per input, the version that the table is made from, and in its summary a fingerprint of everything else that
 //! the result depends on and a digest of the rows. The same content from newer inputs advances the versions only.
 
-use crate::{cut::Cut, error::GoldError, rows::Batches};
+use crate::{cut::Cut, error::GoldError, keys::Guard, rows::Batches};
 use chrono::NaiveDate;
 use lake_core::{Summary, summary::Outcome};
 use lake_edge::Attach as _;
@@ -15,8 +15,8 @@ const DIGEST: &str = "digest";
 
 /// What is released, from which inputs.
 #[derive(Debug)]
-pub(crate) struct Release<'a> {
-    pub(crate) cut: &'a Cut,
+pub(crate) struct Release {
+    pub(crate) cut: Cut,
     /// Everything but rows that the result depends on.
     pub(crate) fingerprint: String,
     pub(crate) full_refresh: bool,
@@ -43,6 +43,8 @@ pub(crate) struct Content<'a> {
     pub(crate) rows: u64,
     pub(crate) batches: &'a dyn Batches,
     pub(crate) older: Older,
+    /// Where rows may hold tokens.
+    pub(crate) guard: Option<&'a Guard>,
 }
 
 /// What it means that a table is made from newer inputs by the same model.
@@ -64,7 +66,7 @@ enum Standing {
     Mixed,
 }
 
-impl Release<'_> {
+impl Release {
     /// Returns the summary of the run that has done this work already, if one has.
     ///
     /// # Errors
@@ -93,6 +95,9 @@ impl Release<'_> {
         let planned = async |table: &Table| -> anyhow::Result<Plan> {
             if let Some(done) = self.done(table, content.older).await? {
                 return Ok(Plan::Done(done));
+            }
+            if let Some(guard) = content.guard {
+                guard.check(table).await?;
             }
             let mut proposal = self.proposal(table, content, summary).await?;
             let newer = !proposal.txns.is_empty();

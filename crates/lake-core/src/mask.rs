@@ -114,6 +114,10 @@ fn last2(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[path = "mask_properties.rs"]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -59,7 +59,11 @@ fn text(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-fn instant(text: &str) -> Result<DateTime<Utc>, WindowError> {
+/// Reads an instant; a date is short for its beginning.
+///
+/// # Errors
+/// When the text is neither.
+pub fn instant(text: &str) -> Result<DateTime<Utc>, WindowError> {
     if let Ok(date) = NaiveDate::from_str(text) {
         return Ok(date.and_time(chrono::NaiveTime::MIN).and_utc());
     }

@@ -186,6 +186,14 @@ async fn until_terminated<T>(work: impl Future<Output = anyhow::Result<T>>) -> a
     }
 }
 
+/// Makes the edge of a table for a program that works on more than one: [`main`] makes that of a single one.
+///
+/// # Errors
+/// As a program's own start: contracts, policy or lake that cannot be used.
+pub fn edge(args: &RunArgs, program: &'static str, version: &'static str, console: Console) -> anyhow::Result<Edge> {
+    open(args, program, version, console, Instant::now())
+}
+
 fn open(
     args: &RunArgs,
     program: &'static str,

@@ -7,6 +7,7 @@ use arrow::{
 use lake_core::{Contract, Fault, Policy, Secret, fault::Faulty, mask::TokenKey};
 use std::{path::Path, sync::Arc};
 
+mod masks;
 mod rules;
 
 const POLICY: &str = "

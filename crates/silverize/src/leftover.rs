@@ -17,6 +17,8 @@ pub(crate) const LATE_WINDOW: &str = "late_window";
 pub(crate) struct Leftover {
     /// Why.
     pub(crate) reason: Reason,
+    /// Row of the batch that was decoded.
+    pub(crate) row: usize,
     /// Number of the input in the contract.
     pub(crate) input: usize,
     /// Delta version of the input that brought it.

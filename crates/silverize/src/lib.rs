@@ -5,7 +5,9 @@
 //! them chunk by chunk into the table's files (`upsert`), commits what is left over (`quarantine`) and then the data with its
 //! progress. Running it again changes nothing: the log knows which versions are in.
 //!
-//! Not done here: reading sources, checking whole tables (`dq-check`), bringing left-over rows back (`replay`).
+//! With `--replay` left-over rows are submitted again instead (`replay`).
+//!
+//! Not done here: reading sources, checking whole tables (`dq-check`).
 
 mod args;
 mod decode;
@@ -14,9 +16,12 @@ mod fault;
 mod lake_tests;
 #[cfg(test)]
 mod lake_tests_keyed;
+#[cfg(test)]
+mod lake_tests_replay;
 mod leftover;
 mod plan;
 mod quarantine;
+mod replay;
 mod route;
 mod run;
 mod source;
@@ -29,7 +34,7 @@ mod testing_lake;
 mod upsert;
 mod version;
 
-pub use args::Args;
+pub use args::{Args, ReplayArgs};
 
 use lake_core::Summary;
 use lake_edge::{Attach as _, Edge};
@@ -45,7 +50,10 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
 ///
 /// # Errors
 /// See the exit codes in the help.
-pub async fn run(_args: Args, edge: Edge) -> anyhow::Result<Summary> {
+pub async fn run(args: Args, edge: Edge) -> anyhow::Result<Summary> {
+    if args.replay.replay {
+        return replay::run(&edge, &args.replay).await;
+    }
     let job = run::Job::new(&edge)?;
     let mut table = Table::open_or_create(&edge.lake, &TableSpec::of(&edge.contract)).await.attach()?;
     table.commit(async |table| job.attempt(table).await).await

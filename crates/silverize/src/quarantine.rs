@@ -186,41 +186,54 @@ async fn proposal(
     Ok(Plan::Commit(Proposal { add, remove, txns, inserted: added, removed, summary: summary.clone() }))
 }
 
-/// Files that hold rows of versions that are consumed now, and the other rows of those files, written again.
+/// Files that hold rows that go, and the other rows of those files, written again.
 #[derive(Debug, Default)]
-struct Cut {
-    files: Vec<DataFile>,
-    kept: Vec<NewFile>,
-    removed: u64,
+pub(crate) struct Cut {
+    /// Files that go.
+    pub(crate) files: Vec<DataFile>,
+    /// Their other rows.
+    pub(crate) kept: Vec<NewFile>,
+    /// Number of the rows that go.
+    pub(crate) removed: u64,
 }
 
-async fn without(table: &Table, ahead: &[&Progress]) -> anyhow::Result<Cut> {
-    let mut cut = Cut::default();
-    let Some(lowest) = ahead.iter().map(|input| input.data).min() else { return Ok(cut) };
-    for file in table.files() {
-        if file.maximum("_input_version").and_then(serde_json::Value::as_i64).is_some_and(|highest| highest <= lowest) {
-            continue;
+impl Cut {
+    /// Cuts rows out of those files of a table that may hold one.
+    pub(crate) async fn of(
+        table: &Table,
+        may: impl Fn(&DataFile) -> bool,
+        mut stays: impl FnMut(&RecordBatch) -> anyhow::Result<BooleanArray>,
+    ) -> anyhow::Result<Self> {
+        let mut cut = Self::default();
+        for file in table.files().iter().filter(|file| may(file)) {
+            let batches: Vec<RecordBatch> = table.scan(vec![file.clone()], None).try_collect().await.attach()?;
+            let mut stay = Vec::new();
+            let mut gone = 0;
+            for batch in batches {
+                let mask = stays(&batch)?;
+                gone += mask.false_count() as u64;
+                stay.push(filter_record_batch(&batch, &mask)?);
+            }
+            if gone == 0 {
+                continue;
+            }
+            let mut writer = table.writer();
+            for batch in &stay {
+                writer.write(batch).await.attach()?;
+            }
+            cut.kept.extend(writer.finish().await.attach()?);
+            cut.files.push(file.clone());
+            cut.removed += gone;
         }
-        let batches: Vec<RecordBatch> = table.scan(vec![file.clone()], None).try_collect().await.attach()?;
-        let mut stay = Vec::new();
-        let mut gone = 0;
-        for batch in batches {
-            let mask = outside(&batch, ahead)?;
-            gone += mask.false_count() as u64;
-            stay.push(filter_record_batch(&batch, &mask)?);
-        }
-        if gone == 0 {
-            continue;
-        }
-        let mut writer = table.writer();
-        for batch in &stay {
-            writer.write(batch).await.attach()?;
-        }
-        cut.kept.extend(writer.finish().await.attach()?);
-        cut.files.push(file.clone());
-        cut.removed += gone;
+        Ok(cut)
     }
-    Ok(cut)
+}
+
+/// Takes out the rows of versions that are consumed now.
+async fn without(table: &Table, ahead: &[&Progress]) -> anyhow::Result<Cut> {
+    let Some(lowest) = ahead.iter().map(|input| input.data).min() else { return Ok(Cut::default()) };
+    let highest = |file: &DataFile| file.maximum("_input_version").and_then(serde_json::Value::as_i64);
+    Cut::of(table, |file| highest(file).is_none_or(|highest| highest > lowest), |batch| outside(batch, ahead)).await
 }
 
 /// Which rows are of no version that is consumed now.

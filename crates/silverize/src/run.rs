@@ -16,7 +16,7 @@ use lake_table::{Plan, Proposal, Table};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Rows that are merged at once: bounds the memory.
-const CHUNK_ROWS: usize = 500_000;
+pub(crate) const CHUNK_ROWS: usize = 500_000;
 
 /// What stays the same from attempt to attempt.
 #[derive(Debug)]

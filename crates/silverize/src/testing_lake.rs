@@ -43,27 +43,39 @@ impl World {
         Lake::open(&self.dir.path().join("lake").display().to_string()).unwrap()
     }
 
+    /// Edits the contract of a table; what programs of later runs read.
+    pub(crate) fn mend(&self, table: &str, from: &str, to: &str) {
+        let name = format!("physicalName: {table}\n");
+        let texts = testing::texts_of_contracts();
+        let number = texts.iter().position(|text| text.contains(&name)).unwrap();
+        let contracts = self.dir.path().join("contracts");
+        let path = if table.starts_with("bronze") {
+            contracts.join(format!("bronze/{number}.odcs.yaml"))
+        } else {
+            contracts.join(format!("silver/{number}/contract.odcs.yaml"))
+        };
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{text}");
+        std::fs::write(path, text.replace(from, to)).unwrap();
+    }
+
     /// Runs the program; returns its exit, as text, and its summary.
     pub(crate) fn run(&self, table: &str, more: &[&str]) -> (String, Option<Summary>) {
-        let path = |name: &str| self.dir.path().join(name).display().to_string();
-        let _ = std::fs::remove_file(path("summary"));
-        let (lake, contracts, summary) = (path("lake"), path("contracts"), path("summary"));
-        let mut argv = vec![
-            "silverize",
-            table,
-            "--window",
-            "2017-12-30",
-            "--lake",
-            &lake,
-            "--contracts",
-            &contracts,
-            "--summary-to",
-            &summary,
-        ];
-        argv.extend(more);
-        let exit = crate::main(argv.into_iter().map(Into::into));
+        let summary = self.dir.path().join("summary");
+        let _ = std::fs::remove_file(&summary);
+        let exit = self.prepared(table, more, "summary")();
         let summary = std::fs::read_to_string(summary).ok().map(|text| serde_json::from_str(&text).unwrap());
-        (code(exit), summary)
+        (exit, summary)
+    }
+
+    /// A run that can be started on another thread; returns its exit, as text.
+    pub(crate) fn prepared(&self, table: &str, more: &[&str], summary: &str) -> impl FnOnce() -> String + Send + use<> {
+        let path = |name: &str| self.dir.path().join(name).display().to_string();
+        let (lake, contracts, summary) = (path("lake"), path("contracts"), path(summary));
+        let mut argv: Vec<String> = ["silverize", table, "--window", "2017-12-30"].map(str::to_owned).to_vec();
+        argv.extend(["--lake".to_owned(), lake, "--contracts".to_owned(), contracts, "--summary-to".to_owned(), summary]);
+        argv.extend(more.iter().map(|word| (*word).to_owned()));
+        move || code(crate::main(argv.into_iter().map(Into::into)))
     }
 
     pub(crate) fn good(&self, table: &str, more: &[&str]) -> Summary {

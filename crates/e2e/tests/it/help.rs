@@ -32,6 +32,12 @@ fn help_of_judging_files_is_pinned() {
 }
 
 #[test]
+fn help_of_rotating_the_key_is_pinned() {
+    let ran = run(&["goldify", "rotate-key", "--help"], &Variables::new());
+    pinned("help-goldify-rotate-key", &ran, Path::new("/nowhere"));
+}
+
+#[test]
 fn exit_codes_are_public() {
     pinned("exit-codes", &run(&["exit-codes"], &Variables::new()), Path::new("/nowhere"));
 }

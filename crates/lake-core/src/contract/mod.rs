@@ -30,8 +30,12 @@ pub use field::{Field, Standard};
 pub use layer::{Bronze, Gold, Layer, Silver};
 pub use silver::Feed;
 
+use crate::mask::Method;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
+
+/// Column of a Gold table that says with which key its tokens were made.
+pub const TOKEN_KEY_ID: &str = "token_key_id";
 
 /// One table's contract, checked on its own (references to other contracts are checked by [`crate::contract::ContractSet`]).
 #[derive(Debug, Clone)]
@@ -185,6 +189,17 @@ impl ContractSet {
     /// All contracts, by table name.
     pub fn iter(&self) -> impl Iterator<Item = &Contract> {
         self.contracts.values()
+    }
+
+    /// Columns of a Gold table that hold tokens: those that are named as a token which models see of Silver.
+    #[must_use]
+    pub fn token_columns<'c>(&self, contract: &'c Contract) -> Vec<&'c str> {
+        if contract.gold().is_none() {
+            return Vec::new();
+        }
+        let views = self.iter().flat_map(|other| &other.columns).flat_map(|column| &column.gold_views);
+        let tokens: Vec<&str> = views.filter(|view| view.method == Method::Token).map(|view| view.column.as_str()).collect();
+        contract.columns.iter().map(|column| column.name.as_str()).filter(|name| tokens.contains(name)).collect()
     }
 
     /// Tables in an order in which each follows its inputs (ties by name).

@@ -1,6 +1,8 @@
 //! What contracts say of each other: inputs, routes, relationships, and no way back to where one started.
 
-use super::{Contract, ContractError, ContractSet, Layer, error::did_you_mean, sound::Problems, sound_silver};
+use super::{
+    ColumnType, Contract, ContractError, ContractSet, Layer, TOKEN_KEY_ID, error::did_you_mean, sound::Problems, sound_silver,
+};
 
 /// Checks what contracts say of each other.
 pub(super) fn validate(set: &ContractSet) -> Result<(), ContractError> {
@@ -9,6 +11,7 @@ pub(super) fn validate(set: &ContractSet) -> Result<(), ContractError> {
         let mut problems = Problems::default();
         inputs(contract, set, &mut problems);
         sensitive(contract, set, &mut problems);
+        tokens(contract, set, &mut problems);
         relationships(contract, set, &mut problems);
         queries(contract, set, &mut problems);
         errors.extend(problems.into_result(contract).err());
@@ -55,6 +58,28 @@ fn sensitive(contract: &Contract, set: &ContractSet, problems: &mut Problems) {
         let Some(source) = set.get(table).filter(|_| inputs.contains(&table)) else { continue };
         let known: Vec<&str> = source.columns.iter().filter(|c| c.sensitive()).map(|c| c.name.as_str()).collect();
         problems.known("`sensitive`", "sensitive column", column, &known);
+    }
+}
+
+/// Tokens of different keys never meet unseen: the key's id stands beside them. Dates of a snapshot that are past cannot be made
+/// again with another key.
+fn tokens(contract: &Contract, set: &ContractSet, problems: &mut Problems) {
+    let Some(gold) = contract.gold() else { return };
+    let key = contract.column(TOKEN_KEY_ID);
+    let tokens = set.token_columns(contract);
+    match tokens.first() {
+        Some(token) if key.is_none_or(|key| key.kind != ColumnType::String) => {
+            problems
+                .add(format!("column `{token}` holds tokens, so a column `{TOKEN_KEY_ID}` of type STRING must stand beside it"));
+        }
+        Some(token) if gold.snapshot.is_some() => {
+            problems
+                .add(format!("column `{token}` holds tokens, which a `snapshot` cannot keep: past dates would have an old key"));
+        }
+        None if key.is_some() => problems.add(format!(
+            "column `{TOKEN_KEY_ID}` has no tokens beside it; a column of tokens keeps the name that `goldViews` gives it"
+        )),
+        _ => {}
     }
 }
 

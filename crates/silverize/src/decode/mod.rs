@@ -37,6 +37,7 @@ use lake_core::{
     Contract, Ledger,
     contract::{ContractSet, Layer},
 };
+use meta::Meta;
 use record_plan::{InputOf, RecordPlan};
 use rows::RowsPlan;
 
@@ -110,6 +111,26 @@ impl InputPlan {
             }
             Body::Rows(rows) => rows.columns(),
         }
+    }
+
+    /// Says whether a row is the one that a leftover's payload shows.
+    pub(crate) fn shows(&self, batch: &RecordBatch, row: usize, payload: Option<&[u8]>) -> anyhow::Result<bool> {
+        match (&self.body, payload) {
+            (Body::Rows(rows), Some(payload)) => rows.shows(batch, row, payload),
+            _ => Ok(Meta::of(batch)?.payload(row) == payload),
+        }
+    }
+
+    /// The same input, of which no row is held for the time at which it came.
+    pub(crate) fn whenever_it_came(self) -> Self {
+        let body = match self.body {
+            Body::Record(mut record) => {
+                record.late_window = None;
+                Body::Record(record)
+            }
+            Body::Rows(rows) => Body::Rows(Box::new(rows.whenever_it_came())),
+        };
+        Self { body, ..self }
     }
 
     /// Decodes a batch that a Delta version of the input brought.

@@ -225,6 +225,7 @@ impl<'p, 'a> Reader<'p, 'a> {
         let numbers = if lines == 0 { vec![None] } else { (1..=lines).map(|line| i32::try_from(line).ok()).collect() };
         self.decoded.leftovers.extend(numbers.into_iter().map(|line| Leftover {
             reason,
+            row,
             input: self.plan.input,
             version: self.delta_version,
             position: meta.position(row).to_owned(),

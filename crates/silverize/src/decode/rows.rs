@@ -238,6 +238,24 @@ impl RowsPlan {
         Ok(Some(Routed { route: self.number, batch }))
     }
 
+    /// Says whether a row is the one that a leftover shows. Columns that came to the contracts since are not looked at.
+    pub(crate) fn shows(&self, batch: &RecordBatch, row: usize, payload: &[u8]) -> anyhow::Result<bool> {
+        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(payload)?;
+        for (name, value) in &object {
+            let Some(column) = batch.column_by_name(name) else { continue };
+            let own = if column.is_null(row) { serde_json::Value::Null } else { text(column, row)?.into() };
+            if own != *value {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The same, but no row is held for the time at which it came.
+    pub(crate) fn whenever_it_came(self) -> Self {
+        Self { late_window: None, ..self }
+    }
+
     fn leftover(
         &self,
         batch: &RecordBatch,
@@ -253,6 +271,7 @@ impl RowsPlan {
         }
         Ok(Leftover {
             reason: why.0,
+            row,
             input: self.input,
             version,
             position: meta.position(row).to_owned(),

@@ -35,3 +35,28 @@ fn a_snapshot_has_a_date_in_its_key() {
     let contract = Contract::parse(Path::new("sellers"), &dated, None).unwrap();
     assert_eq!(contract.partition_columns(), ["as_of"]);
 }
+
+#[test]
+fn the_id_of_their_key_stands_beside_tokens() {
+    let silver = SILVER.replacen(
+        "description: Who bought\n",
+        "description: Who bought\n        \
+         customProperties: [{property: goldViews, value: [{column: buyer_token, method: token}]}]\n",
+        1,
+    );
+    let key = "{name: token_key_id, logicalType: string, physicalType: STRING, description: Key}";
+    let name = "{name: name, logicalType: string, physicalType: STRING, description: Name}";
+    let token = "{name: buyer_token, logicalType: string, physicalType: STRING, description: Name}";
+    let gold = |columns: &[&str]| GOLD.replacen(name, &columns.join("\n      - "), 1);
+    let told = |gold: String| set(&[silver.clone(), BRONZE.into(), COLUMNS.into(), gold]).map(|_| ()).unwrap_err();
+    let sound = set(&[silver.clone(), BRONZE.into(), COLUMNS.into(), gold(&[token, key])]).unwrap();
+    assert_eq!(sound.token_columns(sound.get("gold_sellers").unwrap()), ["buyer_token"]);
+    assert_eq!(sound.token_columns(sound.get("silver_sales").unwrap()), Vec::<&str>::new());
+    assert!(told(gold(&[token])).contains("column `buyer_token` holds tokens, so a column `token_key_id`"));
+    assert!(told(gold(&[name, key])).contains("column `token_key_id` has no tokens beside it"));
+    let dated = "{name: as_of, logicalType: date, physicalType: DATE, description: At, primaryKey: true, primaryKeyPosition: 2}";
+    let snapshot = gold(&[token, key, dated])
+        .replace("primaryKey: true, description: Id", "primaryKey: true, primaryKeyPosition: 1, description: Id")
+        .replace("accountsFor: [silver_sales]", "snapshot: as_of");
+    assert!(told(snapshot).contains("which a `snapshot` cannot keep"));
+}
