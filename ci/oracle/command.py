@@ -3,7 +3,9 @@
 import argparse
 import itertools
 import os
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -32,7 +34,10 @@ def arguments(argv):
     check.add_argument("--lake", default=None, help="directory or s3://bucket/prefix (default: $SLUICE_HOME/lake)")
     check.add_argument("--save", default=None, metavar="DIR", help="also write the expected tables there as Parquet")
     check.add_argument(
-        "--shares", default=None, metavar="FILE", help="also compare this Parquet file with the shares per order, model and touch"
+        "--shares",
+        default=None,
+        metavar="FILE",
+        help="a Parquet file with the shares per order, model and touch (default: what `goldify show-cte` tells of the lake)",
     )
     mutate = commands.add_parser("mutate", help="switch the oracle's rules one by one; each must change some row")
     mutate.add_argument("--only", default=None, help="a mutation's flag")
@@ -68,11 +73,11 @@ def check(options):
     if not one_lake.exists():
         raise Unusable(f"no lake in {one_lake.uri}: run ci/demo, or name one with --lake")
     held = total = differences = 0
-    compared = judge.judge_all(bench, one_lake)
     if options.shares and "behavior" not in bench.parts:
         raise Unusable(f"no behaviour events in {bench.data}, so there are no shares to compare")
-    if options.shares:
-        compared = itertools.chain(compared, [(ATTRIBUTION_SHARES, judge.judge_shares(bench, options.shares))])
+    compared = judge.judge_all(bench, one_lake)
+    if "behavior" in bench.parts:
+        compared = itertools.chain(compared, [(ATTRIBUTION_SHARES, shares(bench, one_lake, options))])
     for table, result in compared:
         total += 1
         held += not result.differences
@@ -98,6 +103,23 @@ def check(options):
         f"manifest's ledger right in {cells - len(wrong)} of {cells} places; {time.monotonic() - started:.0f} s"
     )
     return 0 if held == total and not lines.wrong and not wrong else 1
+
+
+def shares(bench, one_lake, options):
+    """Compares the shares per order, model and touch with those of a file, or with what the model itself made of them."""
+    if options.shares:
+        return judge.judge_shares(bench, options.shares)
+    goldify = home() / "bin" / "goldify"
+    if not goldify.exists():
+        raise Unusable(f"no {goldify} to tell the shares of orders: run ci/build, or name a file with --shares")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "shares.parquet"
+        command = [goldify, "show-cte", "gold_marketing_attribution", "shares", "--to", path, "--lake", one_lake.uri]
+        command += ["--contracts", REPOSITORY / "contracts", "--secrets", f"file:{home() / 'secrets'}"]
+        ran = subprocess.run(command, capture_output=True, text=True)
+        if ran.returncode:
+            raise Unusable(f"goldify show-cte ended with {ran.returncode}: {ran.stderr.strip()}")
+        return judge.judge_shares(bench, path)
 
 
 def say_what_is_not_judged(bench):

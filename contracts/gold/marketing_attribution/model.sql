@@ -58,19 +58,22 @@ weighted_touches AS (
     FROM touched_orders t
     CROSS JOIN models m
 ),
-shares AS (
+touch_shares AS (
     SELECT
-        campaign_id, business_date, model,
+        order_id, model, event_id, campaign_id, business_date,
         largest_remainder(conversions, weight) OVER touches_of_order AS conversions,
         largest_remainder(net_usd, weight) OVER touches_of_order AS attributed_usd
     FROM weighted_touches
     WINDOW touches_of_order AS (PARTITION BY order_id, model ORDER BY touched_at, event_id)
 ),
-untouched_orders AS (
-    SELECT business_date, SUM(conversions) AS conversions, SUM(net_usd) AS attributed_usd
-    FROM orders
-    WHERE order_id NOT IN (SELECT order_id FROM touched_orders)
-    GROUP BY business_date
+shares AS (
+    -- Every order in every model: to the touches that it had, or to none.
+    SELECT order_id, model, event_id, campaign_id, business_date, conversions, attributed_usd FROM touch_shares
+    UNION ALL
+    SELECT o.order_id, m.model, NULL, 'unattributed', o.business_date, o.conversions, o.net_usd
+    FROM orders o
+    CROSS JOIN models m
+    WHERE o.order_id NOT IN (SELECT order_id FROM touched_orders)
 ),
 campaign_days AS (
     SELECT c.campaign_id, d.date AS business_date, COALESCE(c.daily_cost, 0) AS daily_cost
@@ -79,21 +82,17 @@ campaign_days AS (
     WHERE c.campaign_id <> 'unattributed'
 ),
 entries AS (
-    SELECT campaign_id, business_date, model, 1 AS touches, conversions, attributed_usd, CAST(0 AS DECIMAL(18, 2)) AS cost_usd
+    SELECT campaign_id, business_date, model, event_id, conversions, attributed_usd, CAST(0 AS DECIMAL(18, 2)) AS cost_usd
     FROM shares
     UNION ALL
-    SELECT 'unattributed', u.business_date, m.model, 0, u.conversions, u.attributed_usd, 0
-    FROM untouched_orders u
-    CROSS JOIN models m
-    UNION ALL
-    SELECT c.campaign_id, c.business_date, m.model, 0, 0, 0, c.daily_cost
+    SELECT c.campaign_id, c.business_date, m.model, NULL, 0, 0, c.daily_cost
     FROM campaign_days c
     CROSS JOIN models m
 ),
 sums AS (
     SELECT
         campaign_id, business_date, model,
-        SUM(touches) AS touches,
+        COUNT(event_id) AS touches,
         SUM(conversions) AS conversions,
         SUM(attributed_usd) AS attributed_usd,
         SUM(cost_usd) AS cost_usd

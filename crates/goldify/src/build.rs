@@ -119,7 +119,7 @@ fn quarantine_summary(summary: &Summary, rows: u64) -> Summary {
 }
 
 /// An engine in which the inputs stand.
-fn session(edge: &Edge, cut: &Cut, key: Option<&TokenKey>) -> anyhow::Result<Session> {
+pub(crate) fn session(edge: &Edge, cut: &Cut, key: Option<&TokenKey>) -> anyhow::Result<Session> {
     let mut session = Session::new(&edge.policy, key).attach()?;
     session.allow(edge.contract.gold().map_or(&[], |gold| &gold.sensitive));
     session.set_as_of_date(edge.policy.as_of_date(edge.run.window));

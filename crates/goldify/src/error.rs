@@ -8,6 +8,18 @@ pub(crate) enum GoldError {
     /// The contract is of another layer, or has no model.
     #[error("it is no Gold table with a model.sql")]
     NoModel,
+    /// A step of a model may show what its result must not.
+    #[error("the model reads the sensitive column `{column}`, so its steps are not shown")]
+    SensitiveStep {
+        /// As `table.column`.
+        column: String,
+    },
+    /// No run has built the table.
+    #[error("`{table}` is not built yet")]
+    NotBuilt {
+        /// The table.
+        table: String,
+    },
     /// The contract accounts for inputs without saying how.
     #[error("the contract accounts for inputs, but there is no ledger.sql beside it")]
     NoLedger,
@@ -161,6 +173,7 @@ impl Faulty for GoldError {
         match self {
             Self::NoModel
             | Self::NoLedger
+            | Self::SensitiveStep { .. }
             | Self::SnapshotWithoutDate
             | Self::SnapshotRules
             | Self::Unaccounted { .. }
@@ -171,7 +184,8 @@ impl Faulty for GoldError {
             Self::Missing { .. } | Self::Torn { .. } | Self::Behind { .. } | Self::KeyChanged { .. } | Self::Keys { .. } => {
                 Fault::Transient
             }
-            Self::Unchecked { .. }
+            Self::NotBuilt { .. }
+            | Self::Unchecked { .. }
             | Self::NotPassed { .. }
             | Self::Broken { .. }
             | Self::OtherDates { .. }
@@ -183,6 +197,7 @@ impl Faulty for GoldError {
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::NotBuilt { table } => Some(format!("run goldify {table} first")),
             Self::Missing { input } => Some(format!("build `{input}` first")),
             Self::Unchecked { input } => Some(format!("run dq-check {input}")),
             Self::NotPassed { input, version, .. } => Some(format!("run dq-check {input} --input {input}@{version}")),

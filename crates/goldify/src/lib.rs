@@ -7,12 +7,14 @@
 //! A table whose contract has a `snapshot` holds rows of many dates: a run replaces those of its own, the business date of its
 //! window's last instant, and the log knows all this per date.
 //!
+//! `goldify show-cte` shows the rows of a step of a model (`cte`).
 //! `goldify rotate-key` gives all tables that hold tokens another key (`rotation`).
 //!
 //! Not done here: which versions belong together is decided by `run-pipeline` and only checked here.
 
 mod args;
 mod build;
+mod cte;
 mod cut;
 mod error;
 mod keys;
@@ -21,7 +23,7 @@ mod release;
 mod rotation;
 mod rows;
 
-pub use args::{Args, RotateArgs};
+pub use args::{Args, CteArgs, PlaceArgs, RotateArgs};
 
 use anyhow::Context as _;
 use build::Build;
@@ -34,6 +36,8 @@ use std::{ffi::OsString, process::ExitCode};
 const PROGRAM: &str = "goldify";
 /// What stands in place of a table when all that hold tokens are meant.
 const ROTATE: &str = "rotate-key";
+/// What stands before a table when a step of its model is asked for.
+const SHOW_CTE: &str = "show-cte";
 
 /// The whole program.
 pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -41,6 +45,10 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     if argv.get(1).is_some_and(|word| word == ROTATE) {
         argv.remove(1);
         return lake_edge::main_plain(argv, rotation::run);
+    }
+    if argv.get(1).is_some_and(|word| word == SHOW_CTE) {
+        argv.remove(1);
+        return lake_edge::main_plain(argv, cte::run);
     }
     lake_edge::main(argv, PROGRAM, env!("CARGO_PKG_VERSION"), run)
 }

@@ -1,5 +1,6 @@
 //! The whole program on a lake in a temporary directory, with the project's own contracts.
 
+mod cte;
 mod rotation;
 mod snapshot;
 mod world;

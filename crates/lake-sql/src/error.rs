@@ -27,6 +27,14 @@ pub enum SqlError {
         /// Names that may be used.
         declared: String,
     },
+    /// A common table expression that the query does not have.
+    #[error("find `{cte}` in the query: its common table expressions are {known}")]
+    Cte {
+        /// As asked for.
+        cte: String,
+        /// Those that it has.
+        known: String,
+    },
     /// A column with personal data, which no model sees.
     #[error("use column `{column}`: it is personal data of `{table}`{instead}")]
     Personal {
@@ -232,6 +240,7 @@ impl Faulty for SqlError {
             Self::Statement { .. }
             | Self::Syntax { .. }
             | Self::Undeclared { .. }
+            | Self::Cte { .. }
             | Self::Personal { .. }
             | Self::Sensitive { .. }
             | Self::Plan { .. }

@@ -143,6 +143,15 @@ impl Session {
         self.execute(frame).await
     }
 
+    /// As [`Session::run`], with the columns of the rows.
+    ///
+    /// # Errors
+    /// As for [`Session::run`].
+    pub async fn run_with_schema(&self, sql: &str) -> Result<(SchemaRef, BatchStream), SqlError> {
+        let frame = self.frame(sql).await?;
+        self.start(frame).await
+    }
+
     /// Runs one query and returns its rows.
     ///
     /// # Errors
@@ -187,12 +196,16 @@ impl Session {
 
     /// Optimises and starts a planned query.
     pub(crate) async fn execute(&self, frame: DataFrame) -> Result<BatchStream, SqlError> {
+        self.start(frame).await.map(|(_, rows)| rows)
+    }
+
+    async fn start(&self, frame: DataFrame) -> Result<(SchemaRef, BatchStream), SqlError> {
         let task = Arc::new(frame.task_ctx());
         let physical = on_large_stack(async move { frame.create_physical_plan().await }).await?;
         let physical = physical.map_err(|error| self.explained(&error))?;
         tracing::debug!(plan = %displayable(physical.as_ref()).indent(false), "query planned");
         let stream: SendableRecordBatchStream = execute_stream(physical, task).map_err(SqlError::run)?;
-        Ok(stream.map_err(SqlError::run).boxed())
+        Ok((stream.schema(), stream.map_err(SqlError::run).boxed()))
     }
 
     pub(crate) fn runtime(&self) -> Arc<RuntimeEnv> {

@@ -34,7 +34,7 @@ pub(crate) fn query(sql: &str, declared: &BTreeSet<String>) -> Result<Statement,
     for table in reads.tables {
         // A name that is a step elsewhere in the query and nothing here is left to the planner: it knows no other tables.
         if !declared.contains(&table) && !reads.steps.contains(&table) && !SERIES.contains(&table.as_str()) {
-            return Err(SqlError::Undeclared { table, declared: listed(declared) });
+            return Err(SqlError::Undeclared { table, declared: listed(declared, "no inputs") });
         }
     }
     Ok(statement)
@@ -47,6 +47,23 @@ pub(crate) fn query(sql: &str, declared: &BTreeSet<String>) -> Result<Statement,
 pub fn reads_as_of_date(sql: &str) -> Result<bool, SqlError> {
     let statement = only_statement(sql)?;
     Ok(only_query(&statement)?.visit(&mut AsOfDate).is_break())
+}
+
+/// Returns a query for all rows of one of the common table expressions (`WITH`) of another query.
+///
+/// # Errors
+/// When the text is not one statement that is a query, or has no such expression.
+pub fn of_cte(sql: &str, cte: &str) -> Result<String, SqlError> {
+    let statement = only_statement(sql)?;
+    let with = only_query(&statement)?.with.as_ref();
+    let names = with.iter().flat_map(|with| &with.cte_tables);
+    let names: Result<BTreeSet<String>, SqlError> =
+        names.map(|cte| Reads::name(&ObjectName::from(vec![cte.alias.name.clone()]))).collect();
+    let names = names?;
+    match with {
+        Some(with) if names.contains(cte) => Ok(format!("{with} SELECT * FROM {cte}")),
+        _ => Err(SqlError::Cte { cte: cte.to_owned(), known: listed(&names, "none") }),
+    }
 }
 
 fn only_statement(sql: &str) -> Result<Statement, SqlError> {
@@ -166,9 +183,31 @@ fn syntax(error: &DataFusionError) -> String {
     first.replace("SQL error: ParserError(\"", "").trim_end_matches("\")").to_owned()
 }
 
-fn listed(declared: &BTreeSet<String>) -> String {
-    if declared.is_empty() {
-        return "no inputs".to_owned();
+fn listed(names: &BTreeSet<String>, none: &str) -> String {
+    if names.is_empty() {
+        return none.to_owned();
     }
-    declared.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_cte;
+
+    #[test]
+    fn a_common_table_expression_is_asked_for_with_all_that_it_stands_on() {
+        let model = "WITH a AS (SELECT 1 AS x), b AS (SELECT SUM(x) FILTER (WHERE x > 0) OVER w AS y FROM a \
+                     WINDOW w AS (PARTITION BY x ORDER BY x)) SELECT y FROM b ORDER BY y LIMIT 1";
+        let asked = of_cte(model, "b").unwrap();
+        assert!(asked.starts_with("WITH a AS (SELECT 1 AS x), b AS (SELECT SUM(x)"), "{asked}");
+        assert!(asked.ends_with(" SELECT * FROM b"), "{asked}");
+        let unknown = of_cte(model, "c").unwrap_err().to_string();
+        assert_eq!(unknown, "find `c` in the query: its common table expressions are `a`, `b`");
+        assert_eq!(
+            of_cte("SELECT 1", "c").unwrap_err().to_string(),
+            "find `c` in the query: its common table expressions are none"
+        );
+        // Names are compared, so that nothing else can be written in their place.
+        assert!(of_cte(model, "b; SELECT 1").is_err());
+    }
 }

@@ -66,6 +66,15 @@ pub enum TableError {
         #[source]
         source: Box<deltalake::parquet::errors::ParquetError>,
     },
+    /// A Parquet file that stands in no table cannot be written.
+    #[error("write Parquet file `{file}`")]
+    ParquetWrite {
+        /// As given.
+        file: String,
+        /// Cause.
+        #[source]
+        source: Box<deltalake::parquet::errors::ParquetError>,
+    },
     /// A file that another system left for us cannot be read.
     #[error("read staged file `{file}` in {place}")]
     Staged {
@@ -185,7 +194,9 @@ impl Faulty for TableError {
     fn fault(&self) -> Fault {
         match (Obstacle::of(self), self) {
             (Some(Obstacle::Full), _) => Fault::Transient,
-            (Some(Obstacle::Refused), _) | (None, Self::Address { .. } | Self::Directory { .. }) => Fault::Config,
+            (Some(Obstacle::Refused), _) | (None, Self::Address { .. } | Self::Directory { .. } | Self::ParquetWrite { .. }) => {
+                Fault::Config
+            }
             // What is staged is made anew by the next run.
             (None, Self::Store { .. } | Self::Staged { .. } | Self::Contended { .. }) => Fault::Transient,
             (None, Self::Delta { source, .. }) => match source.as_ref() {
@@ -219,6 +230,7 @@ impl Faulty for TableError {
         }
         match self {
             Self::Address { .. } | Self::Directory { .. } => Some("give --lake a directory or s3://bucket/prefix".into()),
+            Self::ParquetWrite { .. } => Some("name a file in a directory that is there and can be written".into()),
             Self::Schema { .. } => {
                 Some("give the contract a new major version and a table of its own, or run with --full-refresh".into())
             }

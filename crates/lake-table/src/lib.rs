@@ -33,7 +33,7 @@ pub use commit::{Plan, Proposal};
 pub use error::TableError;
 pub use lake::Lake;
 pub use log::{CommitEntry, Slice, SliceFile};
-pub use parquet_file::ParquetFile;
+pub use parquet_file::{ParquetFile, ParquetFileWriter};
 pub use rows::Batch;
 pub use spec::{TableSpec, arrow_type};
 pub use stage::{Stage, StagedRows};

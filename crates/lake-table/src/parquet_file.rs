@@ -2,8 +2,17 @@
 
 use crate::TableError;
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
-use deltalake::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use std::fs::File;
+use deltalake::parquet::{
+    arrow::{
+        arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
+        arrow_writer::ArrowWriter,
+    },
+    errors::ParquetError,
+};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 const BATCH_ROWS: usize = 32_768;
 
@@ -55,4 +64,57 @@ impl Iterator for ParquetFile {
         let batch = self.reader.next()?;
         Some(batch.map_err(|source| TableError::ParquetFile { file: self.name.clone(), source: Box::new(source.into()) }))
     }
+}
+
+/// Writes a Parquet file that stands in no table: whole under its name, or not at all.
+pub struct ParquetFileWriter {
+    path: PathBuf,
+    part: PathBuf,
+    rows: u64,
+    writer: ArrowWriter<File>,
+}
+
+impl std::fmt::Debug for ParquetFileWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ParquetFileWriter").field("path", &self.path).field("rows", &self.rows).finish_non_exhaustive()
+    }
+}
+
+impl ParquetFileWriter {
+    /// Starts a file with these columns; a file that has the name stays until [`Self::finish`].
+    ///
+    /// # Errors
+    /// When nothing can be written there.
+    pub fn create(path: &Path, schema: &SchemaRef) -> Result<Self, TableError> {
+        let mut part = path.as_os_str().to_owned();
+        part.push(".part");
+        let part = PathBuf::from(part);
+        let failed = |source| unwritten(path, source);
+        let file = File::create(&part).map_err(|error| failed(error.into()))?;
+        let writer = ArrowWriter::try_new(file, schema.clone(), None).map_err(failed)?;
+        Ok(Self { path: path.to_owned(), part, rows: 0, writer })
+    }
+
+    /// Writes rows.
+    ///
+    /// # Errors
+    /// When they do not fit the columns, or the disk refuses.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), TableError> {
+        self.rows += batch.num_rows() as u64;
+        self.writer.write(batch).map_err(|source| unwritten(&self.path, source))
+    }
+
+    /// Ends the file and gives it its name; returns its rows.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn finish(self) -> Result<u64, TableError> {
+        self.writer.close().map_err(|source| unwritten(&self.path, source))?;
+        std::fs::rename(&self.part, &self.path).map_err(|error| unwritten(&self.path, error.into()))?;
+        Ok(self.rows)
+    }
+}
+
+fn unwritten(path: &Path, source: ParquetError) -> TableError {
+    TableError::ParquetWrite { file: path.display().to_string(), source: Box::new(source) }
 }

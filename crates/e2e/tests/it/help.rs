@@ -38,6 +38,12 @@ fn help_of_rotating_the_key_is_pinned() {
 }
 
 #[test]
+fn help_of_showing_a_step_is_pinned() {
+    let ran = run(&["goldify", "show-cte", "--help"], &Variables::new());
+    pinned("help-goldify-show-cte", &ran, Path::new("/nowhere"));
+}
+
+#[test]
 fn exit_codes_are_public() {
     pinned("exit-codes", &run(&["exit-codes"], &Variables::new()), Path::new("/nowhere"));
 }

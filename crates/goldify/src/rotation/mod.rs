@@ -77,9 +77,9 @@ struct Progress {
 }
 
 async fn rotate(args: &RotateArgs, console: &Console) -> anyhow::Result<Summary> {
-    let (contracts, policy) = lake_edge::load_contracts(&args.contracts)?;
-    let lake = Lake::open(&args.lake).attach()?;
-    let key = keys::parse(&args.secrets.get(&args.to)?, &args.to)?;
+    let (contracts, policy) = lake_edge::load_contracts(&args.place.contracts)?;
+    let lake = Lake::open(&args.place.lake).attach()?;
+    let key = keys::parse(&args.place.secrets.get(&args.to)?, &args.to)?;
     let to = NamedKey { id: key.id.clone(), secret: args.to.clone() };
     let now = lake_edge::now();
     let run_id = args.run_id.unwrap_or_else(|| RunId(uuid::Uuid::now_v7()));
@@ -207,7 +207,7 @@ impl Rotation<'_> {
         }
         let secret = self.rotations.key().map_or(policy.token_key_secret.as_str(), |key| key.secret.as_str());
         // The old key may be gone: only the new one is needed.
-        let Ok(old) = self.args.secrets.get(secret).and_then(|text| keys::parse(&text, secret)) else { return Ok(None) };
+        let Ok(old) = self.args.place.secrets.get(secret).and_then(|text| keys::parse(&text, secret)) else { return Ok(None) };
         if old.id == self.to.id && old.token("") != self.key.token("") {
             return refused(format!("is another key than that in `{secret}`, which has the same id"));
         }
@@ -233,25 +233,17 @@ impl Rotation<'_> {
             let name = holder.name();
             let last = holder.table.last_summary().await.attach()?;
             let last = last.with_context(|| format!("`{name}` does not say what it is made from"))?;
-            let inputs = last.inputs.into_iter().map(|(table, version)| {
-                let version = progress.rotated.get(&table).map_or(version, |(_, rotated)| *rotated);
-                InputVersion { table, version }
+            let again = self.args.place.again(&last);
+            let inputs = again.inputs.into_iter().map(|input| {
+                let rotated = progress.rotated.get(&input.table);
+                InputVersion { version: rotated.map_or(input.version, |(_, rotated)| *rotated), ..input }
             });
             let run = RunArgs {
-                table: name.to_owned(),
-                window: last.window,
-                lake: self.args.lake.clone(),
-                contracts: self.args.contracts.clone(),
                 inputs: inputs.collect(),
                 run_id: Some(self.summary.run_id),
                 attempt: self.args.attempt,
-                generation: 1,
-                full_refresh: false,
                 output: self.args.output,
-                summary_to: None,
-                secrets: self.args.secrets.clone(),
-                skip_when_empty: false,
-                verbose: 0,
+                ..again
             };
             edges.push(lake_edge::edge(&run, PROGRAM, env!("CARGO_PKG_VERSION"), self.console.clone())?);
         }
