@@ -20,7 +20,7 @@ One account has one allowance of requests: run the tables of an account one afte
 Exit codes:
   0   done, or done already
   1   a bug
-  2   usage or configuration: the token is refused or lacks a scope, the contract names what the account does not have
+  2   usage or configuration: the token is refused or lacks a scope, no such type of objects
   65  the account lacks a property of the contract, or answers in another form than documented
   75  transient: the service is down, the day's allowance is spent, answers contradict each other; run the same command again
   99  nothing to do (only with --skip-when-empty)";

@@ -15,7 +15,7 @@ use lake_bronze::Landing;
 use lake_core::{contract::layer::HubspotAssociation, fault_point};
 use lake_edge::{Attach as _, Bar};
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     pin::pin,
 };
 use tokio::sync::mpsc::{Sender, channel};
@@ -51,17 +51,15 @@ impl Reading<'_> {
         let mut compared = Compared { states, seen: HashSet::new(), out: Out::new(self.plan, self.landing) };
         let (sender, receiver) = channel(QUESTIONS_MAX);
         let ids = stream::unfold(receiver, async |mut ids| ids.recv().await.map(|page| (page, ids)));
-        let (objects, mut next) = tokio::try_join!(self.ids(sender), self.read(ids, &mut compared))?;
-        // Objects with more than a page of associations go on together, page by page.
-        while !next.is_empty() {
-            let inputs = stream::iter(next.chunks(BATCH).map(<[Input]>::to_vec).collect::<Vec<_>>());
-            next = self.read(inputs, &mut compared).await?;
-        }
+        let (live, next) = tokio::try_join!(self.ids(sender), self.read(ids, &mut compared))?;
+        self.read_on(next, &mut compared).await?;
+        let missed = self.missed(&live, &compared).await?;
+        self.read_on(missed, &mut compared).await?;
         fault_point!("hubspot.fetch.after");
         let Compared { states, seen, mut out } = compared;
         let unseen = states.unseen(&seen, self.plan.from);
         let facts = BTreeMap::from([
-            ("live".to_owned(), objects.into()),
+            ("live".to_owned(), live.len().into()),
             ("associations".to_owned(), seen.len().into()),
             ("absent".to_owned(), unseen.len().into()),
         ]);
@@ -71,8 +69,8 @@ impl Reading<'_> {
         out.finish(facts).await
     }
 
-    /// Hands over the ids of all live objects; returns their number.
-    async fn ids(&self, ids: Sender<Vec<Input>>) -> anyhow::Result<usize> {
+    /// Hands over the ids of all live objects, and returns them, with their last changes, when they are through.
+    async fn ids(&self, ids: Sender<Vec<Input>>) -> anyhow::Result<HashMap<u64, i64>> {
         let id = ["hs_object_id".to_owned()];
         let mut live = Listing::new(self.api, &self.pair.from, false, &id);
         while let Some(objects) = live.next().await.attach()? {
@@ -80,7 +78,34 @@ impl Reading<'_> {
             // The reader's own error is what the run ends with.
             ids.send(inputs).await.map_err(|_| anyhow!("failed to read associations: the reader stopped"))?;
         }
-        Ok(live.seen().len())
+        Ok(live.seen())
+    }
+
+    /// Returns the objects that the list did not show and that are there all the same. Each object with associations that would
+    /// count as removed is asked for by id: those of an object that a list has missed must not be taken for removed ones.
+    async fn missed(&self, live: &HashMap<u64, i64>, compared: &Compared<'_>) -> anyhow::Result<Vec<Input>> {
+        let unlisted = |(key, _): (Key, i64)| match key {
+            Key::Pair(from, _) if !live.contains_key(&from) => Some(from),
+            _ => None,
+        };
+        let unseen = compared.states.unseen(&compared.seen, self.plan.from);
+        let unlisted: Vec<u64> = unseen.into_iter().filter_map(unlisted).collect::<BTreeSet<_>>().into_iter().collect();
+        let id = ["hs_object_id".to_owned()];
+        let mut missed = Vec::new();
+        for ids in unlisted.chunks(BATCH) {
+            let there = self.api.read(&self.pair.from, ids, &id).await.attach()?;
+            missed.extend(there.into_iter().map(|object| Input { id: object.id, after: None }));
+        }
+        Ok(missed)
+    }
+
+    /// Reads from where pages begin until none follows: objects with more than a page of associations go on together.
+    async fn read_on(&self, mut next: Vec<Input>, compared: &mut Compared<'_>) -> anyhow::Result<()> {
+        while !next.is_empty() {
+            let inputs = stream::iter(next.chunks(BATCH).map(<[Input]>::to_vec).collect::<Vec<_>>());
+            next = self.read(inputs, compared).await?;
+        }
+        Ok(())
     }
 
     /// Reads a page of associations of each object, some questions at a time; returns where the next pages begin.

@@ -98,7 +98,7 @@ struct Paging {
 
 #[derive(Deserialize)]
 struct Next {
-    after: String,
+    after: After,
 }
 
 #[derive(Deserialize)]
@@ -198,6 +198,28 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
+/// Where a page begins: text by the specification, and a number in some answers of the search.
+struct After(String);
+
+impl<'de> Deserialize<'de> for After {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl Visitor<'_> for Either {
+            type Value = After;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("where a page begins")
+            }
+            fn visit_u64<E: serde::de::Error>(self, after: u64) -> Result<After, E> {
+                Ok(After(after.to_string()))
+            }
+            fn visit_str<E: serde::de::Error>(self, after: &str) -> Result<After, E> {
+                Ok(After(after.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
 /// Reads objects: an answer of the search, of a list or of a reading by id.
 pub(crate) fn page(body: &Bytes) -> Result<Page, Unreadable> {
     let raw: RawPage<'_> = serde_json::from_slice(body)?;
@@ -243,7 +265,7 @@ pub(crate) fn names(body: &Bytes) -> Result<HashSet<String>, Unreadable> {
 }
 
 fn next(paging: Option<Paging>) -> Option<String> {
-    paging.and_then(|paging| paging.next).map(|next| next.after)
+    paging.and_then(|paging| paging.next).map(|next| next.after.0)
 }
 
 /// An answer may be a part (207): what is not there is no trouble, and its ids are returned where the answer names them; anything

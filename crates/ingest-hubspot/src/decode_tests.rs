@@ -16,6 +16,15 @@ fn objects_are_the_bytes_that_came() {
 }
 
 #[test]
+fn where_a_page_begins_is_text_or_a_number() {
+    let of = |text: &'static str| page(&body(text)).map(|page| page.next);
+    assert_eq!(of(r#"{"results":[],"paging":{"next":{"after":"200"}}}"#), Ok(Some("200".to_owned())));
+    assert_eq!(of(r#"{"results":[],"paging":{"next":{"after":200}}}"#), Ok(Some("200".to_owned())));
+    assert_eq!(of(r#"{"results":[],"paging":{}}"#), Ok(None));
+    assert!(matches!(of(r#"{"results":[],"paging":{"next":{"after":true}}}"#), Err(Unreadable::Form { .. })));
+}
+
+#[test]
 fn an_archived_object_says_since_when() {
     let page = page(&body(
         r#"{"results":[{"id":"1","updatedAt":"2017-12-30T00:00:00Z","archived":true,"archivedAt":"2017-12-30T05:00:00.5Z"},

@@ -329,6 +329,24 @@ async fn only_associations_that_changed_land() {
 }
 
 #[tokio::test]
+async fn associations_of_an_object_that_a_list_misses_are_not_gone() {
+    let mut account = account();
+    account.pairs.insert(1, (71..=73).map(|id| to(id, &[279])).collect());
+    account.pairs.insert(2, vec![to(71, &[279])]);
+    let world = World::new(PAIRS, account);
+    world.land(FIRST, 1).await;
+    {
+        let mut account = world.server.account();
+        account.hidden = vec![1];
+        account.live.remove(&2);
+        account.pairs.insert(1, vec![to(71, &[279]), to(72, &[279]), to(74, &[279])]);
+    }
+    let (landed, rows) = world.land("2017-12-31", 1).await;
+    assert_eq!(rows, seen(&[("1/73", "absent", DAY), ("1/74", "present", DAY), ("2/71", "absent", DAY)]));
+    assert_eq!((landed.read, landed.facts["live"].as_u64(), landed.facts["absent"].as_u64()), (3, Some(4), Some(2)));
+}
+
+#[tokio::test]
 async fn an_association_is_there_since_it_was_last_found_new() {
     let mut account = account();
     account.pairs.insert(1, vec![to(71, &[279]), to(72, &[279])]);

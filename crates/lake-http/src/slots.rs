@@ -10,6 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// More requests than this are no allowance that a service gives. Each of them is kept while it counts, so that what is announced
+/// bounds the memory.
+const REQUESTS_MAX: u32 = 100_000;
+
 /// So many requests in any interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allowance {
@@ -46,7 +50,7 @@ impl Headers {
     pub(crate) fn read(&self, headers: &HeaderMap) -> Announced {
         let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u32>().ok();
         Announced {
-            max: number(self.max).filter(|max| *max > 0),
+            max: number(self.max).filter(|max| (1..=REQUESTS_MAX).contains(max)),
             remaining: number(self.remaining),
             interval: number(self.interval_ms).filter(|ms| *ms > 0).map(|ms| Duration::from_millis(ms.into())),
             day_remaining: number(self.day_remaining),

@@ -44,6 +44,7 @@ fn headers_are_numbers_or_unsaid() {
         Announced { max: Some(190), remaining: Some(12), interval: Some(Duration::from_secs(10)), day_remaining: Some(0) };
     assert_eq!(all, expected);
     assert_eq!(NAMES.read(&map(&[("x-max", "0"), ("x-left", "many"), ("x-ms", "-1")])), Announced::default());
+    assert_eq!(NAMES.read(&map(&[("x-max", "4000000000")])), Announced::default(), "nobody allows so many");
 }
 
 #[test]
