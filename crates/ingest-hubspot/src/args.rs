@@ -64,7 +64,14 @@ fn address(text: &str) -> Result<Url, String> {
     let url: Url = text.parse().map_err(|e| format!("not an address: {e}"))?;
     let known = matches!(url.scheme(), "http" | "https") && url.host_str().is_some() && url.username().is_empty();
     let whole = url.path() == "/" && url.query().is_none() && url.password().is_none();
-    if known && whole { Ok(url) } else { Err("expected http(s)://host:port, without credentials and path".to_owned()) }
+    if !known || !whole {
+        return Err("expected http(s)://host:port, without credentials and path".to_owned());
+    }
+    // Every request carries the token.
+    if url.scheme() == "http" && !matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")) {
+        return Err("expected https: only this machine itself is asked without TLS".to_owned());
+    }
+    Ok(url)
 }
 
 #[cfg(test)]
@@ -76,7 +83,14 @@ mod tests {
         for right in ["http://127.0.0.1:8099", "https://api.hubapi.com/"] {
             assert!(address(right).is_ok(), "{right}");
         }
-        for wrong in ["http://me:secret@host", "https://api.hubapi.com/crm", "ftp://host", "host:1", "https://host/?a=b"] {
+        for wrong in [
+            "http://me:secret@host",
+            "https://api.hubapi.com/crm",
+            "ftp://host",
+            "host:1",
+            "https://host/?a=b",
+            "http://api.hubapi.com",
+        ] {
             assert!(address(wrong).is_err(), "{wrong}");
         }
     }

@@ -87,7 +87,7 @@ impl World {
             table: "bronze_crm_things".into(),
             window: window.parse().unwrap(),
             generation,
-            started_at: chrono::DateTime::UNIX_EPOCH,
+            started_at: "2026-01-01T00:00:00Z".parse().unwrap(),
         }
     }
 

@@ -5,7 +5,11 @@ use arrow::{
     datatypes::SchemaRef,
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use lake_core::{Contract, Fault, Run, contract::Bronze, fault::Faulty};
+use lake_core::{
+    Contract, Fault, Run,
+    contract::{Bronze, bronze::Source},
+    fault::Faulty,
+};
 use lake_table::columns;
 
 /// Why rows cannot become Bronze rows.
@@ -16,6 +20,14 @@ pub enum BronzeError {
     Layer {
         /// Table.
         table: String,
+    },
+    /// The window has not ended: what comes later would be taken for what is in.
+    #[error("land a window of `{table}` that ends at {to}, which is still to come")]
+    Unfinished {
+        /// Table.
+        table: String,
+        /// End of the window.
+        to: String,
     },
     /// The contract has a column that neither the source nor the run gives.
     #[error("fill column `{column}` of `{table}`: the source does not give it")]
@@ -53,7 +65,12 @@ impl Faulty for BronzeError {
         match self {
             Self::Layer { .. } | Self::Column { .. } | Self::Kind { .. } => Fault::Config,
             Self::Batch { .. } => Fault::Data,
+            Self::Unfinished { .. } => Fault::Transient,
         }
+    }
+
+    fn hint(&self) -> Option<String> {
+        matches!(self, Self::Unfinished { .. }).then(|| "run the same command again after that".into())
     }
 }
 
@@ -83,6 +100,10 @@ impl Meta {
     /// When the contract is of another layer.
     pub fn new<'a>(run: &Run, contract: &'a Contract) -> Result<(Self, &'a Bronze), BronzeError> {
         let bronze = contract.bronze().ok_or_else(|| BronzeError::Layer { table: contract.table.clone() })?;
+        // Of a topic a run takes what is new, whatever its window; the others ask for the window, once.
+        if !matches!(bronze.source, Source::Kafka(_)) && run.window.to() > run.started_at {
+            return Err(BronzeError::Unfinished { table: contract.table.clone(), to: run.window.to().to_rfc3339() });
+        }
         let meta = Self {
             table: contract.table.clone(),
             source: bronze.source.name().to_owned(),

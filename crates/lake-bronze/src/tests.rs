@@ -3,8 +3,9 @@
 use crate::{Landing, Meta, position_prefix};
 use arrow::array::{ArrayRef, StringArray};
 use lake_core::{
-    Contract, Ledger, Run, RunId, Summary, Window,
+    Contract, Fault, Ledger, Run, RunId, Summary, Window,
     contract::{ColumnType, column::BRONZE_META},
+    fault::Faulty as _,
     summary,
 };
 use lake_table::{Lake, NewFile};
@@ -38,7 +39,7 @@ fn run(window: &str, generation: i64) -> Run {
         table: "bronze_fx_rates".into(),
         window: window.parse().unwrap(),
         generation,
-        started_at: chrono::DateTime::UNIX_EPOCH,
+        started_at: "2026-01-01T00:00:00Z".parse().unwrap(),
     }
 }
 
@@ -173,6 +174,18 @@ fn a_column_that_nobody_gives_is_named() {
     let schema = lake_table::TableSpec::of(&contract).schema;
     let error = meta.assemble(&schema, &[], 0).unwrap_err();
     assert_eq!(error.to_string(), "fill column `rate` of `bronze_fx_rates`: the source does not give it");
+}
+
+#[test]
+fn a_window_that_has_not_ended_is_refused() {
+    let run = |started_at: &str| Run { started_at: started_at.parse().unwrap(), ..run("2017-12-30", 1) };
+    let error = Meta::new(&run("2017-12-30T23:59:59.999999Z"), &contract()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "land a window of `bronze_fx_rates` that ends at 2017-12-31T00:00:00+00:00, which is still to come"
+    );
+    assert_eq!(error.fault(), Fault::Transient);
+    assert!(Meta::new(&run("2017-12-31T00:00:00Z"), &contract()).is_ok());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The window of a run: a half-open interval of UTC instants that the caller gives.
 
-use chrono::{DateTime, Duration, NaiveDate, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike as _, Duration, NaiveDate, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{fmt, str::FromStr};
 
@@ -64,10 +64,13 @@ fn text(at: DateTime<Utc>) -> String {
 /// # Errors
 /// When the text is neither.
 pub fn instant(text: &str) -> Result<DateTime<Utc>, WindowError> {
-    if let Ok(date) = NaiveDate::from_str(text) {
-        return Ok(date.and_time(chrono::NaiveTime::MIN).and_utc());
-    }
-    DateTime::parse_from_rfc3339(text).map(|at| at.with_timezone(&Utc)).map_err(|_| WindowError::Instant(text.to_owned()))
+    let unreadable = || WindowError::Instant(text.to_owned());
+    let at = match NaiveDate::from_str(text) {
+        Ok(date) => date.and_time(chrono::NaiveTime::MIN).and_utc(),
+        Err(_) => DateTime::parse_from_rfc3339(text).map_err(|_| unreadable())?.with_timezone(&Utc),
+    };
+    // Days are added to it and taken away; a calendar ends somewhere.
+    if (1..=9999).contains(&at.year()) { Ok(at) } else { Err(unreadable()) }
 }
 
 impl FromStr for Window {
@@ -78,8 +81,8 @@ impl FromStr for Window {
         if let Some((from, to)) = text.split_once('/') {
             return Self::new(instant(from)?, instant(to)?);
         }
-        let date = NaiveDate::from_str(text).map_err(|_| WindowError::Instant(text.to_owned()))?;
-        let from = date.and_time(chrono::NaiveTime::MIN).and_utc();
+        NaiveDate::from_str(text).map_err(|_| WindowError::Instant(text.to_owned()))?;
+        let from = instant(text)?;
         Self::new(from, from + Duration::days(1))
     }
 }
@@ -120,5 +123,8 @@ mod tests {
         assert!(matches!("2017-12-30/2017-12-30".parse::<Window>(), Err(WindowError::Empty { .. })));
         assert!(matches!("yesterday".parse::<Window>(), Err(WindowError::Instant(_))));
         assert!(matches!("2017-12-30/soon".parse::<Window>(), Err(WindowError::Instant(_))));
+        for far in ["+262142-12-31", "-262143-01-01", "2017-12-30/+10000-01-01", "0000-01-01"] {
+            assert!(matches!(far.parse::<Window>(), Err(WindowError::Instant(_))), "{far}");
+        }
     }
 }
