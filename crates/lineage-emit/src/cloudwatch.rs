@@ -26,10 +26,9 @@ pub(crate) struct LogStream {
 impl LogStream {
     /// Makes a client from the environment's credentials and region, and the stream where it is not there.
     pub(crate) async fn open(group: &str, stream: &str, args: &DeliverArgs) -> anyhow::Result<Self> {
-        let attempt = std::time::Duration::from_secs(args.timeout_seconds);
         let loaded = aws_config::defaults(BehaviorVersion::latest())
-            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(attempt).build())
-            .retry_config(RetryConfig::standard().with_max_attempts(args.retries_max + 1))
+            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(args.limits.timeout()).build())
+            .retry_config(RetryConfig::standard().with_max_attempts(args.limits.retries_max + 1))
             .load()
             .await;
         let own = Self { client: Client::new(&loaded), group: group.to_owned(), stream: stream.to_owned() };
