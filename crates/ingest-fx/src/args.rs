@@ -6,7 +6,7 @@ use lake_core::{
     lineage::{DatasetName, dataset::source_dataset},
 };
 use lake_edge::{HasRun, RunArgs};
-use lake_http::Url;
+use lake_http::{LimitArgs, Url};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,6 +25,8 @@ Exit codes:
 /// Land one window of the ECB's euro reference rates in Bronze, exactly as published
 #[derive(Debug, Clone, clap::Parser)]
 #[command(name = "ingest-fx", version, after_help = EXAMPLES)]
+#[command(mut_arg("timeout_seconds", |arg| arg.help("Seconds that one try of one file may take")))]
+#[command(mut_arg("retries_max", |arg| arg.help("New tries of a file after the first one")))]
 pub struct Args {
     /// What every program is told.
     #[command(flatten)]
@@ -34,13 +36,9 @@ pub struct Args {
     #[arg(long, env = env::FX_URL, default_value = "https://www.ecb.europa.eu/stats/eurofxref/", value_parser = directory)]
     pub url: Url,
 
-    /// Seconds that one try of one file may take
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    pub timeout_seconds: u64,
-
-    /// New tries of a file after the first one
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=20))]
-    pub retries_max: u32,
+    /// How long and how often a file is tried.
+    #[command(flatten)]
+    pub limits: LimitArgs,
 }
 
 impl HasRun for Args {

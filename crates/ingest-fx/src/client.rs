@@ -7,7 +7,6 @@ use crate::{
 use anyhow::Context as _;
 use lake_edge::Attach as _;
 use lake_http::{Client, HttpError, Limits};
-use std::time::Duration;
 
 /// The archive is 0.6 MB today; a body far beyond that is no archive of rates.
 const BYTES_MAX: u64 = 16 << 20;
@@ -49,12 +48,7 @@ fn candidates(days: i64) -> &'static [File] {
 /// A file answers when its oldest observation is not newer than the first day that is wanted: otherwise days in between
 /// could be missing, as when a past window is run today.
 pub(crate) async fn fetch(args: &Args, wanted: &Wanted) -> anyhow::Result<(File, Sheet)> {
-    let limits = Limits {
-        timeout: Duration::from_secs(args.timeout_seconds),
-        retries_max: args.retries_max,
-        bytes_max: BYTES_MAX,
-        ..Limits::default()
-    };
+    let limits = Limits { bytes_max: BYTES_MAX, ..Limits::from(&args.limits) };
     let client = Client::new(concat!("sluice/", env!("CARGO_PKG_VERSION")), limits).attach()?;
     for file in candidates(wanted.days()) {
         let url = args.url.join(file.name()).with_context(|| format!("failed to address {}", file.name()))?;

@@ -1,13 +1,12 @@
 //! Observations -> Bronze rows.
 
 use crate::decode::{Observation, Wanted};
-use anyhow::anyhow;
 use arrow::{
     array::{ArrayRef, RecordBatch, StringArray},
     datatypes::SchemaRef,
 };
-use lake_bronze::{BronzeError, Meta, position_prefix};
-use lake_core::{Contract, Fault, Run, contract::bronze::Source};
+use lake_bronze::{BronzeError, Meta, position_prefix, refuse_refresh};
+use lake_core::contract::bronze::EcbSource;
 use lake_edge::{Attach as _, Edge};
 use std::sync::Arc;
 
@@ -22,18 +21,9 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn new(edge: &Edge) -> anyhow::Result<Self> {
-        if edge.full_refresh {
-            return Err(anyhow!("run with --full-refresh: a source is landed once; use --generation to land a window again")
-                .context(Fault::Config));
-        }
-        Self::of(&edge.run, &edge.contract)
-    }
-
-    fn of(run: &Run, contract: &Contract) -> anyhow::Result<Self> {
-        let (meta, bronze) = Meta::new(run, contract).attach()?;
-        let Source::Ecb(source) = &bronze.source else {
-            return Err(anyhow!("the source of `{}` is not `ecb`", contract.table).context(Fault::Config));
-        };
+        refuse_refresh(edge.full_refresh).attach()?;
+        let run = &edge.run;
+        let (meta, _, source) = Meta::of_source::<EcbSource>(run, &edge.contract).attach()?;
         let wanted = Wanted {
             first: (run.window.from() - source.lookback.0).date_naive(),
             end: run.window.ingest_date() + chrono::Days::new(1),

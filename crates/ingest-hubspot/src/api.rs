@@ -86,12 +86,7 @@ fn scope(object: &str) -> String {
 impl Api {
     /// Returns the account behind a token, which is read again from the secrets when it is refused.
     pub(crate) fn new(args: &Args, token: Secret) -> Result<Self, HttpError> {
-        let limits = Limits {
-            timeout: Duration::from_secs(args.timeout_seconds),
-            retries_max: args.retries_max,
-            pause: PAUSE,
-            ..Limits::default()
-        };
+        let limits = Limits { pause: PAUSE, ..Limits::from(&args.limits) };
         let general = Budget::announced(UNTIL_ANNOUNCED, HEADERS);
         Ok(Self {
             client: Client::new(concat!("sluice/", env!("CARGO_PKG_VERSION")), limits)?,

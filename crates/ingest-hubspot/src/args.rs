@@ -6,7 +6,7 @@ use lake_core::{
     lineage::{DatasetName, dataset::source_dataset},
 };
 use lake_edge::{HasRun, RunArgs};
-use lake_http::Url;
+use lake_http::{LimitArgs, Url};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,6 +28,7 @@ Exit codes:
 /// Land one window of HubSpot objects or associations in Bronze, byte for byte
 #[derive(Debug, Clone, clap::Parser)]
 #[command(name = "ingest-hubspot", version, after_help = EXAMPLES)]
+#[command(mut_arg("retries_max", |arg| arg.default_value("6")))]
 pub struct Args {
     /// What every program is told.
     #[command(flatten)]
@@ -41,13 +42,9 @@ pub struct Args {
     #[arg(long)]
     pub sweep: bool,
 
-    /// Seconds that one try of one request may take
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    pub timeout_seconds: u64,
-
-    /// New tries of a request after the first one
-    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(0..=20))]
-    pub retries_max: u32,
+    /// How long and how often a request is tried.
+    #[command(flatten)]
+    pub limits: LimitArgs,
 }
 
 impl HasRun for Args {

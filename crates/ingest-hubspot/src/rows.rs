@@ -4,18 +4,14 @@ use crate::{
     decode::{Object, Pair},
     states::{Change, Key, State},
 };
-use anyhow::anyhow;
 use arrow::{
     array::{ArrayRef, BinaryArray, RecordBatch, StringArray, TimestampMicrosecondArray},
     datatypes::SchemaRef,
 };
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use lake_bronze::{BronzeError, Meta};
-use lake_core::{
-    Contract, Fault, Run,
-    contract::layer::{HubspotSource, Source},
-};
+use lake_bronze::{BronzeError, Meta, refuse_refresh};
+use lake_core::{Contract, Run, contract::layer::HubspotSource};
 use lake_edge::{Attach as _, Edge};
 use std::sync::Arc;
 
@@ -80,18 +76,12 @@ pub(crate) struct Plan {
 impl Plan {
     /// Returns the plan of a run.
     pub(crate) fn new(edge: &Edge) -> anyhow::Result<Self> {
-        if edge.full_refresh {
-            return Err(anyhow!("run with --full-refresh: a source is landed once; use --generation to land a window again")
-                .context(Fault::Config));
-        }
+        refuse_refresh(edge.full_refresh).attach()?;
         Self::of(&edge.run, &edge.contract)
     }
 
     pub(crate) fn of(run: &Run, contract: &Contract) -> anyhow::Result<Self> {
-        let (meta, bronze) = Meta::new(run, contract).attach()?;
-        let Source::Hubspot(source) = &bronze.source else {
-            return Err(anyhow!("the source of `{}` is not `hubspot`", contract.table).context(Fault::Config));
-        };
+        let (meta, _, source) = Meta::of_source::<HubspotSource>(run, contract).attach()?;
         let micros = |at: DateTime<Utc>| at.timestamp_micros();
         Ok(Self { source: source.clone(), from: micros(run.window.from()), to: micros(run.window.to()), meta })
     }

@@ -2,6 +2,7 @@
 
 use aws_sdk_redshiftdata::error::{ProvideErrorMetadata, SdkError};
 use lake_core::{Fault, fault::Faulty};
+use lake_edge::{AwsFailure, AwsService};
 use std::{error::Error, time::Duration};
 
 /// What is being done while the columns are asked for.
@@ -10,6 +11,10 @@ pub(crate) const DESCRIBE: &str = "describe the table";
 pub(crate) const COUNT: &str = "count the rows";
 /// What is being done while rows are counted and written to the stage.
 pub(crate) const UNLOAD: &str = "unload the rows";
+
+/// The Data API. Requests hold statements of ours, answers the catalogue and counts: its words quote no row.
+const DATA_API: AwsService =
+    AwsService { passing: &["ActiveS", "ActiveW", "DatabaseConnection", "QueryTimeout"], quotable: true };
 
 /// Why the Data API could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -35,18 +40,8 @@ impl AwsError {
         E: ProvideErrorMetadata + Error + 'static,
         R: std::fmt::Debug + 'static,
     {
-        match error {
-            SdkError::ServiceError(_) => {
-                let code = error.code().unwrap_or("unknown error");
-                let message = format!("{code}: {}", error.message().unwrap_or("the service says no more"));
-                Self::Failed { action, message, fault: fault_of(code) }
-            }
-            other => {
-                let ours = matches!(other, SdkError::ConstructionFailure(_))
-                    || matches!(other, SdkError::DispatchFailure(failure) if failure.is_user() || (failure.is_other() && failure.as_other().is_none()));
-                Self::Failed { action, message: root(other), fault: if ours { Fault::Config } else { Fault::Transient } }
-            }
-        }
+        let AwsFailure { message, fault } = DATA_API.failure(error);
+        Self::Failed { action, message, fault }
     }
 
     /// A statement that the server gave up, with its text where that cannot quote a value.
@@ -80,21 +75,6 @@ impl Faulty for AwsError {
     }
 }
 
-/// Whose fault a code of the service is.
-fn fault_of(code: &str) -> Fault {
-    let later = [
-        "InternalServer",
-        "Throttl",
-        "TooManyRequests",
-        "ActiveS",
-        "ActiveW",
-        "ServiceUnavailable",
-        "DatabaseConnection",
-        "QueryTimeout",
-    ];
-    if later.iter().any(|start| code.starts_with(start)) { Fault::Transient } else { Fault::Config }
-}
-
 /// Whose fault a statement's failure is; there is no code, only text. What is not known may pass.
 fn fault_of_text(text: &str) -> Fault {
     let text = text.to_lowercase();
@@ -110,15 +90,6 @@ fn fault_of_text(text: &str) -> Fault {
     if ours.iter().any(|part| text.contains(part)) { Fault::Config } else { Fault::Transient }
 }
 
-/// The innermost cause, which is the one that tells something.
-fn root(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string().lines().next().unwrap_or_default().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,10 +97,10 @@ mod tests {
     #[test]
     fn what_can_pass_is_transient() {
         for code in ["InternalServerException", "ThrottlingException", "ActiveStatementsExceededException"] {
-            assert_eq!(fault_of(code), Fault::Transient, "{code}");
+            assert_eq!(DATA_API.fault_of(code), Fault::Transient, "{code}");
         }
         for code in ["ValidationException", "AccessDeniedException", "ResourceNotFoundException", "ExpiredTokenException"] {
-            assert_eq!(fault_of(code), Fault::Config, "{code}");
+            assert_eq!(DATA_API.fault_of(code), Fault::Config, "{code}");
         }
     }
 

@@ -4,16 +4,9 @@ use crate::{
     columns::{SourceColumn, fits},
     query::{Scope, Statements},
 };
-use anyhow::anyhow;
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
-use lake_bronze::{Meta, Shape, ShapeError};
-use lake_core::{
-    Fault,
-    contract::{
-        Column,
-        bronze::{RedshiftSource, Source},
-    },
-};
+use lake_bronze::{Meta, Shape, ShapeError, refuse_refresh};
+use lake_core::contract::{Column, bronze::RedshiftSource};
 use lake_edge::{Attach as _, Edge};
 
 /// What one window needs, from contract and run.
@@ -29,14 +22,8 @@ pub(crate) struct Plan {
 impl Plan {
     /// Returns the plan of a run.
     pub(crate) fn new(edge: &Edge) -> anyhow::Result<Self> {
-        let refused = |text: String| Err(anyhow!(text).context(Fault::Config));
-        if edge.full_refresh {
-            return refused("run with --full-refresh: a source is landed once; use --generation to land a window again".into());
-        }
-        let (meta, bronze) = Meta::new(&edge.run, &edge.contract).attach()?;
-        let Source::Redshift(source) = &bronze.source else {
-            return refused(format!("the source of `{}` is not `redshift`", edge.contract.table));
-        };
+        refuse_refresh(edge.full_refresh).attach()?;
+        let (meta, bronze, source) = Meta::of_source::<RedshiftSource>(&edge.run, &edge.contract).attach()?;
         let shape = Shape::new(&edge.run, &edge.contract, bronze.mode, (source.key.as_slice(), source.cursor.as_str()));
         Ok(Self { scope: Scope::new(source, &edge.run.window), source: source.clone(), meta, shape })
     }

@@ -1,16 +1,12 @@
 //! Turns the source's batches into Bronze rows: values untouched, meta columns beside them.
 
 use crate::query::Query;
-use anyhow::anyhow;
 use arrow::{
     array::RecordBatch,
     datatypes::{Schema, SchemaRef},
 };
-use lake_bronze::{Meta, Shape, ShapeError, fits, fitted};
-use lake_core::{
-    Fault,
-    contract::{bronze::SnowflakeSource, bronze::Source},
-};
+use lake_bronze::{Meta, Shape, ShapeError, fits, fitted, refuse_refresh};
+use lake_core::contract::bronze::SnowflakeSource;
 use lake_edge::{Attach as _, Edge};
 
 /// What one window needs, from contract and run.
@@ -27,14 +23,8 @@ pub(crate) struct Plan {
 impl Plan {
     /// Returns the plan of a run.
     pub(crate) fn new(edge: &Edge) -> anyhow::Result<Self> {
-        let refused = |text: String| Err(anyhow!(text).context(Fault::Config));
-        if edge.full_refresh {
-            return refused("run with --full-refresh: a source is landed once; use --generation to land a window again".into());
-        }
-        let (meta, bronze) = Meta::new(&edge.run, &edge.contract).attach()?;
-        let Source::Snowflake(source) = &bronze.source else {
-            return refused(format!("the source of `{}` is not `snowflake`", edge.contract.table));
-        };
+        refuse_refresh(edge.full_refresh).attach()?;
+        let (meta, bronze, source) = Meta::of_source::<SnowflakeSource>(&edge.run, &edge.contract).attach()?;
         let shape = Shape::new(&edge.run, &edge.contract, bronze.mode, (source.key.as_slice(), source.cursor.as_str()));
         let names: Vec<String> = shape.columns().iter().map(|column| column.name.clone()).collect();
         Ok(Self { query: Query::new(source, &names, &edge.run.window), source: source.clone(), meta, shape })

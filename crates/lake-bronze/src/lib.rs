@@ -16,4 +16,4 @@ mod tests;
 pub use columnar::{Shape, ShapeError};
 pub use fit::{fits, fitted};
 pub use landing::Landing;
-pub use meta::{BronzeError, Meta, position_prefix};
+pub use meta::{BronzeError, Meta, position_prefix, refuse_refresh};

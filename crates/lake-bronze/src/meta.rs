@@ -7,7 +7,10 @@ use arrow::{
 use chrono::{DateTime, NaiveDate, Utc};
 use lake_core::{
     Contract, Fault, Run,
-    contract::{Bronze, bronze::Source},
+    contract::{
+        Bronze,
+        bronze::{Source, SourceKind},
+    },
     fault::Faulty,
 };
 use lake_table::columns;
@@ -29,6 +32,17 @@ pub enum BronzeError {
         /// End of the window.
         to: String,
     },
+    /// The table comes from a source that another program reads.
+    #[error("the source of `{table}` is not `{expected}`")]
+    Source {
+        /// Table.
+        table: String,
+        /// Kind of source that the program reads.
+        expected: &'static str,
+    },
+    /// The table of a windowed source was to be rebuilt.
+    #[error("run with --full-refresh: a source is landed once; use --generation to land a window again")]
+    Refresh,
     /// The contract has a column that neither the source nor the run gives.
     #[error("fill column `{column}` of `{table}`: the source does not give it")]
     Column {
@@ -63,7 +77,7 @@ pub enum BronzeError {
 impl Faulty for BronzeError {
     fn fault(&self) -> Fault {
         match self {
-            Self::Layer { .. } | Self::Column { .. } | Self::Kind { .. } => Fault::Config,
+            Self::Layer { .. } | Self::Source { .. } | Self::Refresh | Self::Column { .. } | Self::Kind { .. } => Fault::Config,
             Self::Batch { .. } => Fault::Data,
             Self::Unfinished { .. } => Fault::Transient,
         }
@@ -93,7 +107,26 @@ pub fn position_prefix(run: &Run) -> String {
     run.window.from().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }
 
+/// Refuses to rebuild the table of a windowed source: Bronze holds what the source may not have any more.
+///
+/// # Errors
+/// When the run is to rebuild.
+pub const fn refuse_refresh(full_refresh: bool) -> Result<(), BronzeError> {
+    if full_refresh { Err(BronzeError::Refresh) } else { Ok(()) }
+}
+
 impl Meta {
+    /// Returns the meta columns of a run, the Bronze part of its contract, and its source, which must be of the kind that the
+    /// program reads.
+    ///
+    /// # Errors
+    /// When the contract is of another layer or has another source.
+    pub fn of_source<'a, S: SourceKind>(run: &Run, contract: &'a Contract) -> Result<(Self, &'a Bronze, &'a S), BronzeError> {
+        let (meta, bronze) = Self::new(run, contract)?;
+        let other = || BronzeError::Source { table: contract.table.clone(), expected: S::NAME };
+        Ok((meta, bronze, S::of(&bronze.source).ok_or_else(other)?))
+    }
+
     /// Returns the meta columns of a run and the Bronze part of its contract.
     ///
     /// # Errors

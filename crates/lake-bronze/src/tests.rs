@@ -1,11 +1,15 @@
 //! A window lands once, and a later generation replaces it, on a real table in a directory.
 
-use crate::{Landing, Meta, position_prefix};
+use crate::{Landing, Meta, position_prefix, refuse_refresh};
 use arrow::array::{ArrayRef, StringArray};
 use lake_core::{
-    Contract, Fault, Ledger, Run, RunId, Summary, Window,
-    contract::{ColumnType, column::BRONZE_META},
-    fault::Faulty as _,
+    Contract, Ledger, Run, RunId, Summary, Window,
+    contract::{
+        ColumnType,
+        bronze::{EcbSource, KafkaSource},
+        column::BRONZE_META,
+    },
+    fault::{Fault, Faulty as _},
     summary,
 };
 use lake_table::{Lake, NewFile};
@@ -193,4 +197,15 @@ fn positions_sort_by_window() {
     let of = |window: &str| position_prefix(&Run { window: window.parse::<Window>().unwrap(), ..run("2017-12-30", 1) });
     assert!(of("2017-12-30T00:00:00Z/2018-01-01") < of("2017-12-30T00:00:00.5Z/2018-01-01"));
     assert_eq!(of("2017-12-30"), "2017-12-30T00:00:00.000000Z");
+}
+
+#[test]
+fn a_program_lands_its_own_source_and_never_rebuilds() {
+    let (run, contract) = (run("2017-12-30", 1), contract());
+    let (_, _, source) = Meta::of_source::<EcbSource>(&run, &contract).unwrap();
+    assert!(source.currencies.is_empty());
+    let other = Meta::of_source::<KafkaSource>(&run, &contract).unwrap_err();
+    assert_eq!((other.to_string().as_str(), other.fault()), ("the source of `bronze_fx_rates` is not `kafka`", Fault::Config));
+    assert!(refuse_refresh(false).is_ok());
+    assert_eq!(refuse_refresh(true).unwrap_err().fault(), Fault::Config);
 }

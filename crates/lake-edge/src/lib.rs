@@ -9,6 +9,7 @@
 
 mod args;
 mod attempt;
+mod aws;
 mod console;
 mod contracts;
 mod fail;
@@ -17,6 +18,7 @@ mod panics;
 mod secrets;
 
 pub use args::{HasRun, InputVersion, Output, RunArgs};
+pub use aws::{AwsFailure, AwsService};
 pub use console::{Bar, Console};
 pub use contracts::load_contracts;
 pub use fail::Attach;

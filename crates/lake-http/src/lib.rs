@@ -6,6 +6,7 @@
 //!
 //! Not done here: what a body means. The caller reads it, and says when it is damaged, so that it is asked for again.
 
+mod args;
 mod budget;
 mod error;
 mod request;
@@ -14,6 +15,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 
+pub use args::LimitArgs;
 pub use budget::Budget;
 pub use error::{Answer, Cause, HttpError};
 pub use request::Request;

@@ -10,6 +10,7 @@
 //! Not done here: what rows mean.
 
 pub mod bridge;
+mod builder;
 pub mod columns;
 mod commit;
 mod create;
@@ -27,8 +28,10 @@ mod stage;
 mod table;
 #[cfg(test)]
 mod tests;
+mod text;
 mod write;
 
+pub use builder::ColumnBuilder;
 pub use commit::{Plan, Proposal};
 pub use error::TableError;
 pub use lake::Lake;
@@ -38,4 +41,5 @@ pub use rows::Batch;
 pub use spec::{TableSpec, arrow_type};
 pub use stage::{Stage, StagedRows};
 pub use table::{DataFile, Table};
+pub use text::{Notation, TextColumn};
 pub use write::{DataWriter, NewFile};

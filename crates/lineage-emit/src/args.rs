@@ -2,7 +2,7 @@
 
 use lake_core::env;
 use lake_edge::{Output, SecretStore};
-use lake_http::Url;
+use lake_http::{LimitArgs, Url};
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -44,6 +44,7 @@ pub enum Command {
 /// Arguments of `deliver`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(group(clap::ArgGroup::new("receiver").required(true).args(["http", "log_group"])))]
+#[command(mut_arg("timeout_seconds", |arg| arg.default_value("10")))]
 pub struct DeliverArgs {
     /// Root of the lake: a directory or s3://bucket/prefix
     #[arg(long, env = env::LAKE_URI, default_value = ".sluice/lake")]
@@ -73,13 +74,9 @@ pub struct DeliverArgs {
     #[arg(long, env = env::LAKE_SECRETS, default_value = "file:.sluice/secrets")]
     pub secrets: SecretStore,
 
-    /// Seconds that one try of one request may take
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    pub timeout_seconds: u64,
-
-    /// New tries of a request after the first one
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=20))]
-    pub retries_max: u32,
+    /// How long and how often a request is tried.
+    #[command(flatten)]
+    pub limits: LimitArgs,
 
     /// Events that one call sends at most
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]

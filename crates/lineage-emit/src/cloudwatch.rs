@@ -2,7 +2,7 @@
 
 use crate::{args::DeliverArgs, cloudwatch_error::LogsError, deliver::Outgoing, error::EmitError};
 use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_sdk_cloudwatchlogs::{Client, types::InputLogEvent};
+use aws_sdk_cloudwatchlogs::{Client, error::SdkError, operation::put_log_events::PutLogEventsError, types::InputLogEvent};
 use chrono::{DateTime, Duration, Utc};
 use lake_edge::Attach as _;
 
@@ -26,10 +26,9 @@ pub(crate) struct LogStream {
 impl LogStream {
     /// Makes a client from the environment's credentials and region, and the stream where it is not there.
     pub(crate) async fn open(group: &str, stream: &str, args: &DeliverArgs) -> anyhow::Result<Self> {
-        let attempt = std::time::Duration::from_secs(args.timeout_seconds);
         let loaded = aws_config::defaults(BehaviorVersion::latest())
-            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(attempt).build())
-            .retry_config(RetryConfig::standard().with_max_attempts(args.retries_max + 1))
+            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(args.limits.timeout()).build())
+            .retry_config(RetryConfig::standard().with_max_attempts(args.limits.retries_max + 1))
             .load()
             .await;
         let own = Self { client: Client::new(&loaded), group: group.to_owned(), stream: stream.to_owned() };
@@ -66,12 +65,13 @@ impl LogStream {
     }
 
     async fn put(&self, events: &[Outgoing], oldest: DateTime<Utc>) -> Result<(), LogsError> {
+        let failed = |error: SdkError<PutLogEventsError>| LogsError::of("put log events", &error);
         let log_event = |event: &Outgoing| {
             let text = String::from_utf8_lossy(&event.json).into_owned();
             InputLogEvent::builder().timestamp(stamp(event, oldest).timestamp_millis()).message(text).build()
         };
         let log_events: Result<Vec<_>, _> = events.iter().map(log_event).collect();
-        let log_events = log_events.map_err(|error| LogsError::incomplete(&error))?;
+        let log_events = log_events.map_err(|error| failed(error.into()))?;
         let put = self
             .client
             .put_log_events()
@@ -80,7 +80,7 @@ impl LogStream {
             .set_log_events(Some(log_events))
             .send()
             .await;
-        let answer = put.map_err(|error| LogsError::of("put log events", &error))?;
+        let answer = put.map_err(failed)?;
         // An answer of 200 may still say that events were thrown away.
         match answer.rejected_log_events_info() {
             None => Ok(()),

@@ -2,7 +2,11 @@
 
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use lake_core::{Fault, fault::Faulty};
+use lake_edge::{AwsFailure, AwsService};
 use std::error::Error;
+
+/// CloudWatch Logs. Its words may quote the events that it was sent.
+const CLOUDWATCH_LOGS: AwsService = AwsService { passing: &["LimitExceeded", "OperationAborted"], quotable: false };
 
 /// Why CloudWatch Logs did not take events.
 #[derive(Debug, thiserror::Error)]
@@ -16,30 +20,14 @@ pub(crate) enum LogsError {
 }
 
 impl LogsError {
-    /// A request that the client itself does not let through.
-    pub(crate) fn incomplete(error: &dyn Error) -> Self {
-        Self::Failed { action: "put log events", message: root(error), fault: Fault::Config }
-    }
-
     /// Turns an error of the client into ours.
     pub(crate) fn of<E, R>(action: &'static str, error: &SdkError<E, R>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
         R: std::fmt::Debug + 'static,
     {
-        match error {
-            SdkError::ServiceError(_) => {
-                let code = error.code().unwrap_or("unknown error");
-                // The service's own text may quote the event.
-                Self::Failed { action, message: code.to_owned(), fault: fault_of(code) }
-            }
-            other => {
-                let ours = matches!(other, SdkError::ConstructionFailure(_))
-                    || matches!(other, SdkError::DispatchFailure(failure) if failure.is_user() || (failure.is_other() && failure.as_other().is_none()));
-                let fault = if ours { Fault::Config } else { Fault::Transient };
-                Self::Failed { action, message: root(other), fault }
-            }
-        }
+        let AwsFailure { message, fault } = CLOUDWATCH_LOGS.failure(error);
+        Self::Failed { action, message, fault }
     }
 }
 
@@ -62,21 +50,6 @@ impl Faulty for LogsError {
     }
 }
 
-/// Whose fault a code of the service is.
-fn fault_of(code: &str) -> Fault {
-    let later = ["Throttl", "TooManyRequests", "LimitExceeded", "ServiceUnavailable", "InternalFailure", "OperationAborted"];
-    if later.iter().any(|start| code.starts_with(start)) { Fault::Transient } else { Fault::Config }
-}
-
-/// The innermost cause, which is the one that tells something.
-fn root(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string().lines().next().unwrap_or_default().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,10 +57,10 @@ mod tests {
     #[test]
     fn what_can_pass_is_transient() {
         for code in ["ThrottlingException", "ServiceUnavailableException", "OperationAbortedException"] {
-            assert_eq!(fault_of(code), Fault::Transient, "{code}");
+            assert_eq!(CLOUDWATCH_LOGS.fault_of(code), Fault::Transient, "{code}");
         }
         for code in ["ResourceNotFoundException", "InvalidParameterException", "AccessDeniedException"] {
-            assert_eq!(fault_of(code), Fault::Config, "{code}");
+            assert_eq!(CLOUDWATCH_LOGS.fault_of(code), Fault::Config, "{code}");
         }
     }
 }

@@ -5,7 +5,6 @@ use anyhow::Context as _;
 use lake_core::Secret;
 use lake_edge::Attach as _;
 use lake_http::{Client, Limits, Request, Url};
-use std::time::Duration;
 
 /// An address that takes events.
 #[derive(Debug)]
@@ -17,9 +16,8 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     pub(crate) fn new(url: Url, args: &DeliverArgs) -> anyhow::Result<Self> {
-        let limits =
-            Limits { timeout: Duration::from_secs(args.timeout_seconds), retries_max: args.retries_max, ..Limits::default() };
-        let client = Client::new(concat!("sluice-lineage-emit/", env!("CARGO_PKG_VERSION")), limits).attach()?;
+        let client =
+            Client::new(concat!("sluice-lineage-emit/", env!("CARGO_PKG_VERSION")), Limits::from(&args.limits)).attach()?;
         let token = args.secret.as_deref().map(|name| args.secrets.get(name)).transpose()?;
         Ok(Self { client, url, token })
     }

@@ -1,14 +1,13 @@
 //! Where the readers of all formats put their rows: typed by the contract, handed on in batches, with what the files would not
 //! say kept beside them.
 
-use super::typed::Values;
 use arrow::{
     array::{ArrayRef, RecordBatch, RecordBatchOptions},
     datatypes::SchemaRef,
 };
 use lake_core::Contract;
 use lake_edge::Bar;
-use lake_table::TableSpec;
+use lake_table::{Notation, TableSpec, TextColumn};
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
@@ -54,7 +53,7 @@ pub(super) struct Seen {
 pub(super) struct Sink<'a> {
     contract: &'a Contract,
     schema: SchemaRef,
-    columns: Vec<Values>,
+    columns: Vec<TextColumn>,
     waiting: usize,
     take: &'a mut Take<'a>,
     pub(super) seen: &'a mut Seen,
@@ -63,7 +62,7 @@ pub(super) struct Sink<'a> {
 
 impl<'a> Sink<'a> {
     pub(super) fn new(contract: &'a Contract, seen: &'a mut Seen, bar: &'a Bar, take: &'a mut Take<'a>) -> Self {
-        let columns = contract.columns.iter().map(|column| Values::of(column.kind)).collect();
+        let columns = contract.columns.iter().map(|column| TextColumn::new(column.kind, Notation::File)).collect();
         let schema = TableSpec::of(contract).schema;
         Self { contract, schema, columns, waiting: 0, take, seen, bar }
     }
@@ -117,15 +116,13 @@ impl<'a> Sink<'a> {
     /// Takes a row: the value of each column of the contract, by its number.
     pub(super) fn row<'c>(&mut self, mut cell: impl FnMut(usize) -> Cell<'c>) -> anyhow::Result<()> {
         for at in 0..self.columns.len() {
-            let readable = match cell(at) {
-                Cell::Null => self.columns[at].append(None),
-                Cell::Text(text) => self.columns[at].append(Some(&text)),
-                Cell::Unreadable => {
-                    self.columns[at].append(None);
-                    false
-                }
+            let (text, possible) = match cell(at) {
+                Cell::Null => (None, true),
+                Cell::Text(text) => (Some(text), true),
+                Cell::Unreadable => (None, false),
             };
-            self.unreadable(at, u64::from(!readable));
+            let read = self.columns[at].append(text.as_deref());
+            self.unreadable(at, u64::from(!(read && possible)));
         }
         self.waiting += 1;
         if self.waiting == BATCH_ROWS { self.flush() } else { Ok(()) }
@@ -145,7 +142,7 @@ impl<'a> Sink<'a> {
         if rows == 0 {
             return Ok(());
         }
-        let columns = self.columns.iter_mut().map(Values::finish).collect();
+        let columns = self.columns.iter_mut().map(TextColumn::finish).collect();
         self.batch(columns, rows)
     }
 }

@@ -36,11 +36,11 @@ impl Source {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Kafka(_) => "kafka",
-            Self::Snowflake(_) => "snowflake",
-            Self::Redshift(_) => "redshift",
-            Self::Hubspot(_) => "hubspot",
-            Self::Ecb(_) => "ecb",
+            Self::Kafka(_) => KafkaSource::NAME,
+            Self::Snowflake(_) => SnowflakeSource::NAME,
+            Self::Redshift(_) => RedshiftSource::NAME,
+            Self::Hubspot(_) => HubspotSource::NAME,
+            Self::Ecb(_) => EcbSource::NAME,
         }
     }
 
@@ -77,6 +77,35 @@ impl Source {
     pub const fn rationed(&self) -> bool {
         matches!(self, Self::Hubspot(_))
     }
+}
+
+/// One of the kinds of [`Source`].
+pub trait SourceKind: 'static {
+    /// Value of `_source`.
+    const NAME: &'static str;
+
+    /// Returns a contract's source where it is of this kind.
+    fn of(source: &Source) -> Option<&Self>;
+}
+
+macro_rules! kinds {
+    ($($variant:ident($kind:ty) = $name:literal,)+) => {$(
+        impl SourceKind for $kind {
+            const NAME: &'static str = $name;
+
+            fn of(source: &Source) -> Option<&Self> {
+                if let Source::$variant(own) = source { Some(own) } else { None }
+            }
+        }
+    )+};
+}
+
+kinds! {
+    Kafka(KafkaSource) = "kafka",
+    Snowflake(SnowflakeSource) = "snowflake",
+    Redshift(RedshiftSource) = "redshift",
+    Hubspot(HubspotSource) = "hubspot",
+    Ecb(EcbSource) = "ecb",
 }
 
 /// A Kafka topic.

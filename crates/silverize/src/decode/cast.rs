@@ -1,7 +1,7 @@
 //! A column of a source becomes a column of a field's type, exactly.
 
 use super::{
-    column::ColumnBuilder,
+    column::push,
     field::{Cell, FieldPlan, Value},
     number,
     rule::Rule,
@@ -16,6 +16,7 @@ use arrow::{
     },
 };
 use lake_core::contract::ColumnType;
+use lake_table::ColumnBuilder;
 use std::{borrow::Cow, sync::Arc};
 
 /// Reads a column by a field's rules; rows that break one are reported with it.
@@ -35,7 +36,7 @@ pub(crate) fn column(field: &FieldPlan, source: &ArrayRef, mut broken: impl FnMu
     for row in 0..source.len() {
         let value = if source.is_null(row) { Value::Null } else { reader.value(row) };
         let cell: Cell<'_> = field.judge(value, 0, &mut rules);
-        builder.push(&cell);
+        push(&mut builder, &cell);
         rules.drain(..).for_each(|rule| broken(row, rule));
     }
     Ok(builder.finish())

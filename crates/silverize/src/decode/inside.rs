@@ -1,7 +1,7 @@
 //! Fields that stand inside the JSON of a column: each payload is read once, for all of them.
 
 use super::{
-    column::ColumnBuilder,
+    column::push,
     field::{Cell, FieldPlan, Value},
     pointer::{Found, PointerError, Trees},
     rule::{Rule, broken},
@@ -12,6 +12,7 @@ use arrow::{
     array::{Array as _, ArrayRef, AsArray as _, BinaryArray, StringArray},
     datatypes::DataType,
 };
+use lake_table::ColumnBuilder;
 
 /// A column that holds JSON, and the fields inside it.
 #[derive(Debug, Clone)]
@@ -89,10 +90,10 @@ impl Inside {
             for ((field, slot), builder) in self.fields.iter().zip(&mut builders) {
                 let raw = payload.and_then(|_| found.slots.get(*slot).copied().flatten());
                 let cell = if readable { judge.cell(row, *field, Value::of_json(raw), &mut rules) } else { Cell::Null };
-                builder.push(&cell);
+                push(builder, &cell);
             }
         }
-        Ok(self.fields.iter().map(|(field, _)| *field).zip(builders.into_iter().map(ColumnBuilder::finish)).collect())
+        Ok(self.fields.iter().map(|(field, _)| *field).zip(builders.into_iter().map(|mut builder| builder.finish())).collect())
     }
 }
 

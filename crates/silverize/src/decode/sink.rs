@@ -1,11 +1,12 @@
 //! Where the rows of one route are put while records are decoded.
 
 use super::{
-    column::{ColumnBuilder, repeated},
+    column::{push, repeated},
     field::Cell,
 };
 use crate::route::{RoutePlan, Source};
 use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
+use lake_table::ColumnBuilder;
 use std::sync::Arc;
 
 /// Builds the rows of one route.
@@ -48,10 +49,10 @@ impl<'p> Sink<'p> {
         for (column, builder) in self.plan.columns.iter().zip(&mut self.builders) {
             let Some(builder) = builder else { continue };
             match &column.source {
-                Source::Field(at) => builder.push(&record[*at]),
-                Source::Line(at) => builder.push(&line[*at]),
-                Source::Late => builder.push(&Cell::Boolean(context.late)),
-                Source::IngestDate => builder.push(&Cell::Date(context.ingest_date)),
+                Source::Field(at) => push(builder, &record[*at]),
+                Source::Line(at) => push(builder, &line[*at]),
+                Source::Late => push(builder, &Cell::Boolean(context.late)),
+                Source::IngestDate => push(builder, &Cell::Date(context.ingest_date)),
                 Source::Constant(_) => {}
             }
         }
@@ -69,7 +70,7 @@ impl<'p> Sink<'p> {
         }
         let columns = self.plan.columns.iter().zip(self.builders).map(|(column, builder)| match (&column.source, builder) {
             (Source::Constant(cell), _) => repeated(column.kind, cell, self.rows),
-            (_, Some(builder)) => builder.finish(),
+            (_, Some(mut builder)) => builder.finish(),
             (_, None) => repeated(column.kind, &Cell::Null, self.rows),
         });
         let columns = columns.collect();
