@@ -22,16 +22,16 @@ impl LogsError {
     }
 
     /// Turns an error of the client into ours.
-    pub(crate) fn of<E, R>(action: &'static str, error: &SdkError<E, R>) -> Self
+    pub(crate) fn of<E>(action: &'static str, error: &SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
-        R: std::fmt::Debug + 'static,
     {
         match error {
-            SdkError::ServiceError(_) => {
+            SdkError::ServiceError(answer) => {
                 let code = error.code().unwrap_or("unknown error");
                 // The service's own text may quote the event.
-                Self::Failed { action, message: code.to_owned(), fault: fault_of(code) }
+                let fault = fault_of(code, answer.raw().status().as_u16());
+                Self::Failed { action, message: code.to_owned(), fault }
             }
             other => {
                 let ours = matches!(other, SdkError::ConstructionFailure(_))
@@ -62,10 +62,10 @@ impl Faulty for LogsError {
     }
 }
 
-/// Whose fault a code of the service is.
-fn fault_of(code: &str) -> Fault {
+/// Whose fault an answer is: what stands in front of the service may answer with a status and no code.
+fn fault_of(code: &str, status: u16) -> Fault {
     let later = ["Throttl", "TooManyRequests", "LimitExceeded", "ServiceUnavailable", "InternalFailure", "OperationAborted"];
-    if later.iter().any(|start| code.starts_with(start)) { Fault::Transient } else { Fault::Config }
+    if status >= 500 || later.iter().any(|start| code.starts_with(start)) { Fault::Transient } else { Fault::Config }
 }
 
 /// The innermost cause, which is the one that tells something.
@@ -84,10 +84,11 @@ mod tests {
     #[test]
     fn what_can_pass_is_transient() {
         for code in ["ThrottlingException", "ServiceUnavailableException", "OperationAbortedException"] {
-            assert_eq!(fault_of(code), Fault::Transient, "{code}");
+            assert_eq!(fault_of(code, 400), Fault::Transient, "{code}");
         }
+        assert_eq!(fault_of("unknown error", 502), Fault::Transient);
         for code in ["ResourceNotFoundException", "InvalidParameterException", "AccessDeniedException"] {
-            assert_eq!(fault_of(code), Fault::Config, "{code}");
+            assert_eq!(fault_of(code, 400), Fault::Config, "{code}");
         }
     }
 }
