@@ -9,8 +9,8 @@ use lake_edge::Attach as _;
 /// Bytes of one event, and of all events of a request; each counts for [`OVERHEAD`] more than its text.
 const BYTES_MAX: usize = 1 << 20;
 const OVERHEAD: usize = 26;
-/// The service refuses what is older than 14 days, and what is more than 2 hours ahead. An event that waited longer is logged under
-/// the first time that it takes, one of a clock that is ahead under the present; the event itself keeps its own.
+/// The service refuses what is older than 14 days, and what is more than 2 hours ahead. An event that waited longer is logged
+/// under the first time that it takes, one of a clock that is ahead under the present; the event itself keeps its own.
 const AGE_MAX: Duration = Duration::days(13);
 /// Events of one request must lie within 24 hours.
 const SPAN_MAX: Duration = Duration::hours(23);
