@@ -35,10 +35,9 @@ pub(crate) enum AwsError {
 
 impl AwsError {
     /// Turns an error of the client into ours.
-    pub(crate) fn of<E, R>(action: &'static str, error: &SdkError<E, R>) -> Self
+    pub(crate) fn of<E>(action: &'static str, error: &SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
-        R: std::fmt::Debug + 'static,
     {
         let AwsFailure { message, fault } = DATA_API.failure(error);
         Self::Failed { action, message, fault }

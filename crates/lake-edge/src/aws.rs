@@ -1,9 +1,9 @@
 //! Why a service of AWS did not do what was asked: who has to act, and what may be told.
 
-use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use lake_core::Fault;
-use std::{error::Error, fmt::Debug};
+use std::error::Error;
 
 /// How codes begin with which every service says that the same request may work later.
 const PASSING: [&str; 5] = ["InternalFailure", "InternalServer", "ServiceUnavailable", "Throttl", "TooManyRequests"];
@@ -35,17 +35,18 @@ impl AwsService {
     }
 
     /// Returns what an error of the service's client comes to.
-    pub fn failure<E, R>(&self, error: &SdkError<E, R>) -> AwsFailure
+    pub fn failure<E>(&self, error: &SdkError<E, HttpResponse>) -> AwsFailure
     where
         E: ProvideErrorMetadata + Error + 'static,
-        R: Debug + 'static,
     {
         match error {
-            SdkError::ServiceError(_) => {
+            SdkError::ServiceError(answer) => {
                 let code = error.code().unwrap_or("unknown error");
                 let said = error.message().and_then(|text| text.lines().next()).unwrap_or("the service says no more");
                 let message = if self.quotable { format!("{code}: {said}") } else { code.to_owned() };
-                AwsFailure { message, fault: self.fault_of(code) }
+                // What stands in front of a service may answer with a status and no code.
+                let is_down = answer.raw().status().is_server_error();
+                AwsFailure { message, fault: if is_down { Fault::Transient } else { self.fault_of(code) } }
             }
             other => {
                 // Without region or credentials no request is sent, now or later.
@@ -70,14 +71,18 @@ fn root(error: &dyn Error) -> String {
 mod tests {
     use super::*;
     use aws_smithy_runtime_api::client::result::ConnectorError;
-    use aws_smithy_types::error::ErrorMetadata;
+    use aws_smithy_types::{body::SdkBody, error::ErrorMetadata};
 
-    type Failed = SdkError<ErrorMetadata, ()>;
+    type Failed = SdkError<ErrorMetadata, HttpResponse>;
 
     const SILENT: AwsService = AwsService { passing: &["OperationAborted"], quotable: false };
 
+    fn answered(status: u16, error: ErrorMetadata) -> Failed {
+        SdkError::service_error(error, HttpResponse::new(status.try_into().unwrap(), SdkBody::empty()))
+    }
+
     fn refused(code: &str, text: &str) -> Failed {
-        SdkError::service_error(ErrorMetadata::builder().code(code).message(text).build(), ())
+        answered(400, ErrorMetadata::builder().code(code).message(text).build())
     }
 
     #[test]
@@ -89,6 +94,9 @@ mod tests {
         for code in ["AccessDeniedException", "ExpiredTokenException", "QueryTimeoutException"] {
             assert_eq!(SILENT.failure(&refused(code, "")).fault, Fault::Config, "{code}");
         }
+        let silent = ErrorMetadata::builder().build();
+        assert_eq!(SILENT.failure(&answered(502, silent.clone())).fault, Fault::Transient);
+        assert_eq!(SILENT.failure(&answered(403, silent)).fault, Fault::Config);
     }
 
     #[test]

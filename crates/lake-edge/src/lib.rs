@@ -124,7 +124,7 @@ where
         runtime.block_on(async {
             let edge = open(&common, program, version, console.clone(), started)?;
             let (lake, identity) = (edge.lake.clone(), edge.run.clone());
-            let teller = lineage::Teller::begin(&args, &edge).await?;
+            let teller = lineage::Teller::begin(&args, &edge, &edge.run).await?;
             let outcome = until_terminated(run(args, edge)).await;
             let outcome = teller.end(outcome).await;
             attempt::record(&lake, &identity, &outcome).await;
@@ -194,6 +194,21 @@ async fn until_terminated<T>(work: impl Future<Output = anyhow::Result<T>>) -> a
 /// As a program's own start: contracts, policy or lake that cannot be used.
 pub fn edge(args: &RunArgs, program: &'static str, version: &'static str, console: Console) -> anyhow::Result<Edge> {
     open(args, program, version, console, Instant::now())
+}
+
+/// Does the work of a run on one table and tells its beginning and its end, for a program that works on more than one: [`main`]
+/// does so for that of a single one. The run begins here, however long its edge has been there.
+///
+/// # Errors
+/// As the work, and when beginning or end cannot be told.
+pub async fn tell<A: HasRun>(
+    args: &A,
+    edge: &Edge,
+    work: impl Future<Output = anyhow::Result<Summary>>,
+) -> anyhow::Result<Summary> {
+    let run = Run { started_at: now(), ..edge.run.clone() };
+    let teller = lineage::Teller::begin(args, edge, &run).await?;
+    teller.end(work.await).await
 }
 
 fn open(

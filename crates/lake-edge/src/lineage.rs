@@ -2,13 +2,15 @@
 //!
 //! The beginning is written before any work: what cannot tell that it begins does not begin (75). An end that cannot be
 //! written makes a run that did well end with 75, so that it is tried again; the next run, which finds the work done, tells
-//! its own end and the one that is missing. Nobody waits here for a receiver: `lineage-emit` delivers.
+//! its own end and the one that is missing. A run may be taken for lost while it still works, and two copies of a run meet at its
+//! end: so an end is decided by the first who writes it down, and told by whoever comes. Nobody waits here for a receiver:
+//! `lineage-emit` delivers.
 
 use crate::{Attach as _, Edge, HasRun, fail, now};
 use anyhow::Context as _;
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use lake_core::{
-    Contract, Summary, fault_point,
+    Contract, Run, Summary, fault_point,
     lineage::{
         DatasetName, Ending, Places, Record, RunEvent,
         event::EventType,
@@ -26,6 +28,10 @@ use std::{
 
 /// How far back an end may be missing: a scheduler has tried a task for the last time long before.
 const MISSING_MAX: Duration = Duration::days(2);
+
+/// An end that was decided longer ago and is not told yet is told under the present: receivers that are further look back for an
+/// hour only.
+const UNTOLD_MAX: Duration = Duration::minutes(30);
 
 /// What a program tells of its run while it runs.
 #[derive(Debug, Clone, Default)]
@@ -55,13 +61,13 @@ pub(crate) struct Teller {
 }
 
 impl Teller {
-    /// Tells the beginning.
-    pub(crate) async fn begin<A: HasRun>(args: &A, edge: &Edge) -> anyhow::Result<Self> {
+    /// Tells the beginning of a run.
+    pub(crate) async fn begin<A: HasRun>(args: &A, edge: &Edge, run: &Run) -> anyhow::Result<Self> {
         // A model that cannot be planned has no lineage of columns; the run itself will say what is wrong with it.
         let derivation = args.derivation(edge).await.inspect_err(|error| tracing::debug!(%error, "columns have no lineage")).ok();
         let places = places(args, &edge.lake, &edge.contract);
         let record = Record::of(&About {
-            run: &edge.run,
+            run,
             version: edge.version,
             judges: A::JUDGES,
             contract: &edge.contract,
@@ -97,7 +103,7 @@ impl Teller {
     }
 
     async fn told(&self, outcome: &anyhow::Result<Summary>) -> anyhow::Result<()> {
-        self.mend(outcome.as_ref().ok()).await?;
+        let mended = self.mend(outcome.as_ref().ok()).await;
         let event = match outcome {
             Ok(summary) => self.record.ended(now(), Ending::Done(summary)),
             Err(error) => {
@@ -105,7 +111,20 @@ impl Teller {
                 self.record.ended(now(), Ending::Failed(exit, &text))
             }
         };
-        self.tell(&event).await
+        // The run's own end is told also when those of earlier tries cannot be.
+        self.tell(&self.decide(event, self.record.run().started_at).await?).await?;
+        mended
+    }
+
+    /// Decides the end of a run that began at an instant; returns the one that was decided before, if one was.
+    async fn decide(&self, event: RunEvent, begun: DateTime<Utc>) -> anyhow::Result<RunEvent> {
+        let place = outbox::decided(event.run.run_id, begun);
+        let bytes = serde_json::to_vec(&event).context("failed to write an event")?;
+        if self.lake.create(&place, bytes.into()).await.attach()? {
+            return Ok(event);
+        }
+        let decided = self.lake.get(&place).await.attach()?;
+        Ok(decided.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or(event))
     }
 
     async fn tell(&self, event: &RunEvent) -> anyhow::Result<()> {
@@ -137,6 +156,10 @@ impl Teller {
                 }
                 None => continue,
             };
+            let mut ending = self.decide(ending, event.event_time).await?;
+            if now() - ending.event_time > UNTOLD_MAX {
+                ending.event_time = now();
+            }
             self.tell(&ending).await?;
         }
         Ok(())

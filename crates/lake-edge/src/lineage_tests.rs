@@ -1,5 +1,9 @@
 use crate::{Edge, HasRun, RunArgs};
-use lake_core::{Fault, RunId, Summary, lineage::RunEvent, summary::Outcome};
+use lake_core::{
+    Fault, RunId, Summary,
+    lineage::{RunEvent, outbox},
+    summary::Outcome,
+};
 use std::{
     future::Future,
     path::{Path, PathBuf},
@@ -59,9 +63,15 @@ fn told(lake: &Path) -> Vec<String> {
     events(lake).iter().map(|(_, event)| format!("{} {}", attempt(event), event.event_type.name())).collect()
 }
 
-/// Takes the end of the last run out of the outbox, as a crash would have.
-fn lose_the_end(lake: &Path) {
+/// Takes the end of the last run out of the outbox, as a crash between its decision and its telling would have.
+fn lose_the_telling(lake: &Path) {
     std::fs::remove_file(&events(lake).last().unwrap().0).unwrap();
+}
+
+/// Takes the end of the last run out of the lake, as a crash before it would have.
+fn lose_the_end(lake: &Path) {
+    lose_the_telling(lake);
+    std::fs::remove_dir_all(lake.join("ops/lineage_ends")).unwrap();
 }
 
 #[test]
@@ -121,6 +131,56 @@ fn an_attempt_that_was_killed_is_aborted_by_the_next() {
     run(lake.path(), 1, async |edge| Ok(did(&edge, Outcome::Committed)));
     lose_the_end(lake.path());
     run(lake.path(), 2, async |edge| Ok(did(&edge, Outcome::Committed)));
+    assert_eq!(told(lake.path()), ["1 start", "2 start", "1 abort", "2 complete"]);
+}
+
+#[test]
+fn a_failure_is_told_also_when_ends_of_earlier_tries_cannot_be() {
+    let lake = tempfile::tempdir().unwrap();
+    let (outbox, endless) = (lake.path().join("ops/lineage"), lake.path().join("ops/lineage/endless"));
+    let code = run(lake.path(), 2, async |_| {
+        // A folder that holds itself cannot be listed.
+        std::os::unix::fs::symlink(&outbox, &endless).unwrap();
+        Err(anyhow::anyhow!("failed to think").context(Fault::Data))
+    });
+    std::fs::remove_file(&endless).unwrap();
+    assert_eq!(code, ExitCode::from(65));
+    assert_eq!(told(lake.path()), ["2 start", "2 fail"]);
+}
+
+#[test]
+fn an_end_that_was_decided_is_the_one_that_is_told() {
+    let lake = tempfile::tempdir().unwrap();
+    run(lake.path(), 1, async |_| Err(anyhow::anyhow!("failed to think").context(Fault::Data)));
+    lose_the_telling(lake.path());
+    run(lake.path(), 2, async |edge| Ok(did(&edge, Outcome::Committed)));
+    assert_eq!(told(lake.path()), ["1 start", "1 fail", "2 start", "2 complete"]);
+}
+
+#[test]
+fn an_end_that_was_decided_long_ago_comes_after_what_receivers_have() {
+    let lake = tempfile::tempdir().unwrap();
+    run(lake.path(), 1, async |_| Err(anyhow::anyhow!("failed to think").context(Fault::Data)));
+    let (path, mut end) = events(lake.path()).pop().unwrap();
+    std::fs::remove_file(path).unwrap();
+    let decided = lake.path().join(outbox::decided(end.run.run_id, events(lake.path())[0].1.event_time));
+    end.event_time -= chrono::Duration::hours(2);
+    std::fs::write(decided, serde_json::to_vec(&end).unwrap()).unwrap();
+    run(lake.path(), 2, async |edge| Ok(did(&edge, Outcome::Committed)));
+    assert_eq!(told(lake.path()), ["1 start", "2 start", "1 fail", "2 complete"]);
+}
+
+#[test]
+fn a_run_that_was_taken_for_lost_has_one_end() {
+    let lake = tempfile::tempdir().unwrap();
+    let code = run(lake.path(), 1, async |edge| {
+        // The scheduler has given it up, and its next attempt ends before it does.
+        let folder = lake.path().to_path_buf();
+        let next = std::thread::spawn(move || run(&folder, 2, async |edge| Ok(did(&edge, Outcome::Committed))));
+        assert_eq!(next.join().unwrap(), ExitCode::SUCCESS);
+        Ok(did(&edge, Outcome::Committed))
+    });
+    assert_eq!(code, ExitCode::SUCCESS);
     assert_eq!(told(lake.path()), ["1 start", "2 start", "1 abort", "2 complete"]);
 }
 

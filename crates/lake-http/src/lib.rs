@@ -62,6 +62,8 @@ impl Default for Limits {
 #[derive(Debug, Clone)]
 pub struct Client {
     inner: reqwest::Client,
+    /// For what is posted: a redirect could turn it into a GET without its body, and whatever answers that has not seen it.
+    posting: reqwest::Client,
     limits: Limits,
 }
 
@@ -77,9 +79,11 @@ impl Client {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(user_agent: &str, limits: Limits) -> Result<Self, HttpError> {
-        let builder = reqwest::Client::builder().user_agent(user_agent).timeout(limits.timeout).connect_timeout(limits.timeout);
-        let inner = builder.build().map_err(HttpError::Start)?;
-        Ok(Self { inner, limits })
+        let builder =
+            || reqwest::Client::builder().user_agent(user_agent).timeout(limits.timeout).connect_timeout(limits.timeout);
+        let inner = builder().build().map_err(HttpError::Start)?;
+        let posting = builder().redirect(reqwest::redirect::Policy::none()).build().map_err(HttpError::Start)?;
+        Ok(Self { inner, posting, limits })
     }
 
     /// Returns the body of a successful answer.
@@ -122,7 +126,8 @@ impl Client {
             Some(budget) => Some(budget.take().await.ok_or_else(|| HttpError::Spent { url: shown(request.url) })?),
             None => None,
         };
-        let sent = request.builder(&self.inner).send().await;
+        let client = if request.posts() { &self.posting } else { &self.inner };
+        let sent = request.builder(client).send().await;
         let response = match sent {
             Ok(response) => response,
             // An address or a header that cannot be sent will not be sendable later.

@@ -22,7 +22,8 @@ impl<'a> Request<'a> {
         Self { url, json: None, bearer: None, budget: None, lasting: |_, _| false }
     }
 
-    /// Posts JSON to an address. It must be a question: a try that failed may have been answered all the same.
+    /// Posts JSON to an address, and to no other that its server names instead. It must be a question: a try that failed may have
+    /// been answered all the same.
     #[must_use]
     pub fn ask(url: &'a Url, json: impl Into<Bytes>) -> Self {
         Self { json: Some(json.into()), ..Self::get(url) }
@@ -47,6 +48,11 @@ impl<'a> Request<'a> {
     pub fn lasting(mut self, lasting: fn(u16, &[u8]) -> bool) -> Self {
         self.lasting = lasting;
         self
+    }
+
+    /// Whether it carries something.
+    pub(crate) const fn posts(&self) -> bool {
+        self.json.is_some()
     }
 
     pub(crate) fn builder(&self, client: &Client) -> RequestBuilder {

@@ -120,6 +120,19 @@ async fn a_question_carries_its_json_and_the_token() {
     assert!(asked.contains("content-type: application/json\r\n") && asked.ends_with("\r\n\r\n{\"a\":1}"), "{asked}");
 }
 
+const MOVED: &str = "HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+#[tokio::test]
+async fn what_is_posted_is_never_answered_by_another_page() {
+    let (url, asked) = server(vec![MOVED, OK]);
+    let error = client().fetch(&Request::ask(&url, "{}"), |_| Some(())).await.unwrap_err();
+    assert!(matches!(error, HttpError::Refused { status: 302, .. }) && error.fault() == Fault::Config, "{error:?}");
+    assert_eq!(asked.try_iter().count(), 1);
+    let (url, asked) = server(vec![MOVED, OK]);
+    assert_eq!(client().get(&url).await.unwrap(), "ok");
+    assert_eq!(asked.try_iter().count(), 2);
+}
+
 #[tokio::test]
 async fn a_damaged_body_is_asked_for_again() {
     let (url, asked) = server(vec![OK; 5]);

@@ -9,8 +9,8 @@ use lake_edge::Attach as _;
 /// Bytes of one event, and of all events of a request; each counts for [`OVERHEAD`] more than its text.
 const BYTES_MAX: usize = 1 << 20;
 const OVERHEAD: usize = 26;
-/// The service refuses what is older than 14 days. An event that waited longer is logged under the first time that it takes;
-/// the event itself keeps its own.
+/// The service refuses what is older than 14 days, and what is more than 2 hours ahead. An event that waited longer is logged
+/// under the first time that it takes, one of a clock that is ahead under the present; the event itself keeps its own.
 const AGE_MAX: Duration = Duration::days(13);
 /// Events of one request must lie within 24 hours.
 const SPAN_MAX: Duration = Duration::hours(23);
@@ -21,6 +21,8 @@ pub(crate) struct LogStream {
     client: Client,
     group: String,
     stream: String,
+    /// Regions have groups of their own, also under the same name.
+    region: Option<String>,
 }
 
 impl LogStream {
@@ -31,7 +33,8 @@ impl LogStream {
             .retry_config(RetryConfig::standard().with_max_attempts(args.limits.retries_max + 1))
             .load()
             .await;
-        let own = Self { client: Client::new(&loaded), group: group.to_owned(), stream: stream.to_owned() };
+        let region = loaded.region().map(ToString::to_string);
+        let own = Self { client: Client::new(&loaded), group: group.to_owned(), stream: stream.to_owned(), region };
         let made = own.client.create_log_stream().log_group_name(group).log_stream_name(stream).send().await;
         match made {
             Ok(_) => Ok(own),
@@ -41,22 +44,22 @@ impl LogStream {
     }
 
     pub(crate) fn name(&self) -> String {
-        format!("cloudwatch:{}:{}", self.group, self.stream)
+        receiver_name(self.region.as_deref(), &self.group, &self.stream)
     }
 
     /// Sends events in as few requests as may be, one after the other.
     pub(crate) async fn send(&self, events: &[Outgoing]) -> (usize, anyhow::Result<()>) {
         let mut sent = 0;
-        let oldest = lake_edge::now() - AGE_MAX;
+        let now = lake_edge::now();
         while sent < events.len() {
-            let size = request_size(&events[sent..], oldest);
+            let size = request_size(&events[sent..], now);
             if size == 0 {
                 let event = &events[sent];
                 let (path, bytes) = (event.entry.path.clone(), event.json.len());
                 let error = EmitError::TooLarge { path, bytes, bytes_max: BYTES_MAX - OVERHEAD };
                 return (sent, Err(error).attach());
             }
-            if let Err(error) = self.put(&events[sent..sent + size], oldest).await.attach() {
+            if let Err(error) = self.put(&events[sent..sent + size], now).await.attach() {
                 return (sent, Err(error));
             }
             sent += size;
@@ -64,11 +67,11 @@ impl LogStream {
         (sent, Ok(()))
     }
 
-    async fn put(&self, events: &[Outgoing], oldest: DateTime<Utc>) -> Result<(), LogsError> {
+    async fn put(&self, events: &[Outgoing], now: DateTime<Utc>) -> Result<(), LogsError> {
         let failed = |error: SdkError<PutLogEventsError>| LogsError::of("put log events", &error);
         let log_event = |event: &Outgoing| {
             let text = String::from_utf8_lossy(&event.json).into_owned();
-            InputLogEvent::builder().timestamp(stamp(event, oldest).timestamp_millis()).message(text).build()
+            InputLogEvent::builder().timestamp(stamp(event, now).timestamp_millis()).message(text).build()
         };
         let log_events: Result<Vec<_>, _> = events.iter().map(log_event).collect();
         let log_events = log_events.map_err(|error| failed(error.into()))?;
@@ -89,18 +92,23 @@ impl LogStream {
     }
 }
 
+/// What tells this receiver from others: its cursor has the name of it.
+fn receiver_name(region: Option<&str>, group: &str, stream: &str) -> String {
+    format!("cloudwatch:{}:{group}:{stream}", region.unwrap_or_default())
+}
+
 /// The time under which an event is logged.
-fn stamp(event: &Outgoing, oldest: DateTime<Utc>) -> DateTime<Utc> {
-    event.entry.at.max(oldest)
+fn stamp(event: &Outgoing, now: DateTime<Utc>) -> DateTime<Utc> {
+    event.entry.at.clamp(now - AGE_MAX, now)
 }
 
 /// How many of the events fit one request: by bytes, by span, and in the order of their times.
-fn request_size(events: &[Outgoing], oldest: DateTime<Utc>) -> usize {
+fn request_size(events: &[Outgoing], now: DateTime<Utc>) -> usize {
     let (mut bytes, mut last) = (0, None);
-    let first = events.first().map(|event| stamp(event, oldest));
+    let first = events.first().map(|event| stamp(event, now));
     let fits = |event: &&Outgoing| {
         bytes += event.json.len() + OVERHEAD;
-        let at = stamp(event, oldest);
+        let at = stamp(event, now);
         // An event that landed late is older than the one before: it starts a request of its own.
         let ordered = last.is_none_or(|last| last <= at);
         last = Some(at);
@@ -120,26 +128,38 @@ mod tests {
         Outgoing { entry, json: vec![b' '; bytes].into() }
     }
 
-    fn sizes(events: &[Outgoing], oldest: &str) -> usize {
-        request_size(events, oldest.parse().unwrap())
+    fn sizes(events: &[Outgoing], now: &str) -> usize {
+        request_size(events, now.parse().unwrap())
     }
 
     #[test]
     fn a_request_is_bounded_by_bytes_span_and_order() {
-        let old = "2017-12-01T00:00:00Z";
+        let now = "2018-01-01T00:00:00Z";
         let (a, b) = (event("2017-12-30/020000000000", 10), event("2017-12-30/030000000000", 10));
-        assert_eq!(sizes(&[a.clone(), b.clone()], old), 2);
-        assert_eq!(sizes(&[b.clone(), a.clone()], old), 1);
-        assert_eq!(sizes(&[a.clone(), event("2017-12-31/030000000000", 10)], old), 1);
-        assert_eq!(sizes(&[event("2017-12-30/020000000000", BYTES_MAX - 2 * OVERHEAD - 10), b.clone()], old), 2);
-        assert_eq!(sizes(&[event("2017-12-30/020000000000", BYTES_MAX - 2 * OVERHEAD - 9), b], old), 1);
-        assert_eq!(sizes(&[event("2017-12-30/020000000000", BYTES_MAX)], old), 0);
+        assert_eq!(sizes(&[a.clone(), b.clone()], now), 2);
+        assert_eq!(sizes(&[b.clone(), a.clone()], now), 1);
+        assert_eq!(sizes(&[a.clone(), event("2017-12-31/030000000000", 10)], now), 1);
+        assert_eq!(sizes(&[event("2017-12-30/020000000000", BYTES_MAX - 2 * OVERHEAD - 10), b.clone()], now), 2);
+        assert_eq!(sizes(&[event("2017-12-30/020000000000", BYTES_MAX - 2 * OVERHEAD - 9), b], now), 1);
+        assert_eq!(sizes(&[event("2017-12-30/020000000000", BYTES_MAX)], now), 0);
     }
 
     #[test]
     fn what_waited_too_long_is_logged_under_the_first_time_that_is_taken() {
         let events = [event("2017-12-30/020000000000", 10), event("2018-01-05/030000000000", 10)];
-        assert_eq!(sizes(&events, "2018-02-01T00:00:00Z"), 2);
-        assert_eq!(stamp(&events[0], "2018-02-01T00:00:00Z".parse().unwrap()).to_rfc3339(), "2018-02-01T00:00:00+00:00");
+        assert_eq!(sizes(&events, "2018-02-14T00:00:00Z"), 2);
+        assert_eq!(stamp(&events[0], "2018-02-14T00:00:00Z".parse().unwrap()).to_rfc3339(), "2018-02-01T00:00:00+00:00");
+    }
+
+    #[test]
+    fn what_is_of_a_time_to_come_is_logged_under_the_present() {
+        let events = [event("2017-12-30/020000000000", 10), event("2018-01-05/030000000000", 10)];
+        assert_eq!(sizes(&events, "2017-12-30T03:00:00Z"), 2);
+        assert_eq!(stamp(&events[1], "2017-12-30T03:00:00Z".parse().unwrap()).to_rfc3339(), "2017-12-30T03:00:00+00:00");
+    }
+
+    #[test]
+    fn groups_of_one_name_in_two_regions_are_two_receivers() {
+        assert_ne!(receiver_name(Some("eu-west-1"), "g", "s"), receiver_name(Some("us-east-1"), "g", "s"));
     }
 }

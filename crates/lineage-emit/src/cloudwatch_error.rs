@@ -21,10 +21,9 @@ pub(crate) enum LogsError {
 
 impl LogsError {
     /// Turns an error of the client into ours.
-    pub(crate) fn of<E, R>(action: &'static str, error: &SdkError<E, R>) -> Self
+    pub(crate) fn of<E>(action: &'static str, error: &SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
-        R: std::fmt::Debug + 'static,
     {
         let AwsFailure { message, fault } = CLOUDWATCH_LOGS.failure(error);
         Self::Failed { action, message, fault }

@@ -53,14 +53,15 @@ pub(crate) async fn run(args: &DeliverArgs, console: &Console) -> anyhow::Result
     let lake = Lake::open(&args.lake).attach()?;
     let receiver = Receiver::of(args).await?;
     let name = args.cursor.clone().unwrap_or_else(|| sha256_hex(receiver.name().as_bytes())[..16].to_owned());
-    let mut cursor = Cursor::open(&lake, &name).await?;
+    let mut cursor = Cursor::open(&lake, &name, lake_edge::now()).await?;
     let mut waiting = cursor.waiting(&lake).await?;
     let left_over = waiting.split_off(waiting.len().min(usize::try_from(args.events_max).unwrap_or(usize::MAX))).len();
     let (mut delivered, mut failed) = (0, None);
     for entries in waiting.chunks(BATCH_EVENTS) {
         let (events, unread) = read(&lake, entries).await;
         let (sent, outcome) = receiver.send(&events).await;
-        events[..sent].iter().for_each(|event| cursor.pass(&event.entry));
+        let now = lake_edge::now();
+        events[..sent].iter().for_each(|event| cursor.pass(&event.entry, now));
         delivered += sent;
         if sent > 0 {
             cursor.save(&lake).await?;

@@ -61,7 +61,9 @@ impl Damaged {
             for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
                 match entry.path() {
                     // A run that is refused is told all the same, and silverize makes its table, without rows, before it reads.
-                    path if ["ops/attempts", "ops/lineage", "lake/silver"].iter().any(|told| path.ends_with(told)) => {}
+                    path if ["ops/attempts", "ops/lineage", "ops/lineage_ends", "lake/silver"]
+                        .iter()
+                        .any(|told| path.ends_with(told)) => {}
                     path if path.is_dir() => folders.push(path),
                     path => found.push((path, entry.metadata().unwrap().len())),
                 }

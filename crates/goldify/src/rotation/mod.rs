@@ -4,6 +4,8 @@
 //! there (`exchange`). Then the plan is recorded (`record`), each table is replaced in one commit, and the end is recorded. A run
 //! that was stopped goes on from the record; a table that has the new key is done. Between the first table and the last, tokens
 //! of both keys stand in the lake, never in one table: every token's key stands beside it, and `keys` refuses to join them.
+//!
+//! To lineage each table is a run of `goldify` of its own, which begins when the table's turn comes: until then nothing is done.
 
 mod exchange;
 mod record;
@@ -11,7 +13,7 @@ mod record;
 pub(crate) use record::Rotations;
 
 use crate::{
-    PROGRAM, RotateArgs,
+    Args, PROGRAM, RotateArgs,
     build::{Build, Checked},
     error::GoldError,
     keys,
@@ -67,6 +69,12 @@ struct Holder {
     ids: BTreeSet<String>,
 }
 
+/// The run that makes a table again.
+struct Remake {
+    args: Args,
+    edge: Edge,
+}
+
 /// How far a rotation has come.
 #[derive(Default)]
 struct Progress {
@@ -108,23 +116,22 @@ impl Rotation<'_> {
             todo.iter().any(|other| inputs.contains(&other.name()))
         };
         let (later, first): (Vec<&Holder>, Vec<&Holder>) = todo.iter().partition(|holder| waits(holder));
-        let edges: Vec<Edge> = self.edges(&first, &progress).await?;
+        let remakes = self.remakes(&first, &progress).await?;
         let mut checked = Vec::new();
-        for (edge, holder) in edges.iter().zip(&first) {
-            checked.push(self.check(edge, holder, &mut progress).await?);
+        for (remake, holder) in remakes.iter().zip(&first) {
+            checked.push(self.check(&remake.edge, holder, &mut progress).await?);
         }
         fault_point!("rotate.plan.before");
         self.rotations.plan(&self.lake, &self.step(&turns)).await?;
         let planned = self.planned().await?;
         fault_point!("rotate.plan.after");
-        for (one, holder) in checked.iter().zip(&first) {
-            self.commit(one, holder, &mut progress).await?;
+        for ((one, remake), holder) in checked.iter().zip(&remakes).zip(&first) {
+            self.commit(remake, one, holder, &mut progress).await?;
         }
         for holder in later {
-            let edges = self.edges(&[holder], &progress).await?;
-            for edge in &edges {
-                let one = self.check(edge, holder, &mut progress).await?;
-                self.commit(&one, holder, &mut progress).await?;
+            for remake in &self.remakes(&[holder], &progress).await? {
+                let one = self.check(&remake.edge, holder, &mut progress).await?;
+                self.commit(remake, &one, holder, &mut progress).await?;
             }
         }
         for turn in &mut turns {
@@ -148,11 +155,12 @@ impl Rotation<'_> {
         Ok(one)
     }
 
-    async fn commit(&self, one: &Checked<'_>, holder: &Holder, progress: &mut Progress) -> anyhow::Result<()> {
+    async fn commit(&self, remake: &Remake, one: &Checked<'_>, holder: &Holder, progress: &mut Progress) -> anyhow::Result<()> {
         let name = holder.name();
         let spec = holder.table.spec();
         let mut table = Table::open_or_create(&self.lake, spec).await.attach()?;
-        let released = one.commit(&mut table).await.with_context(|| format!("failed to give `{name}` the key"))?;
+        let work = async { one.commit(&mut table).await.with_context(|| format!("failed to give `{name}` the key")) };
+        let released = lake_edge::tell(&remake.args, &remake.edge, work).await?;
         let version = released.table_version.unwrap_or(table.version());
         progress.rotated.insert(name.to_owned(), (Some(holder.table.version()), version));
         progress.rows += one.built.accepted.rows();
@@ -227,8 +235,8 @@ impl Rotation<'_> {
     }
 
     /// What each table is made from now, and as of when: it is made from the same again, with what is rotated already.
-    async fn edges(&self, holders: &[&Holder], progress: &Progress) -> anyhow::Result<Vec<Edge>> {
-        let mut edges = Vec::new();
+    async fn remakes(&self, holders: &[&Holder], progress: &Progress) -> anyhow::Result<Vec<Remake>> {
+        let mut remakes = Vec::new();
         for holder in holders {
             let name = holder.name();
             let last = holder.table.last_summary().await.attach()?;
@@ -240,14 +248,16 @@ impl Rotation<'_> {
             });
             let run = RunArgs {
                 inputs: inputs.collect(),
-                run_id: Some(self.summary.run_id),
+                // A run of its own, and the same one for every attempt.
+                run_id: Some(RunId(uuid::Uuid::new_v5(&self.summary.run_id.0, name.as_bytes()))),
                 attempt: self.args.attempt,
                 output: self.args.output,
                 ..again
             };
-            edges.push(lake_edge::edge(&run, PROGRAM, env!("CARGO_PKG_VERSION"), self.console.clone())?);
+            let edge = lake_edge::edge(&run, PROGRAM, env!("CARGO_PKG_VERSION"), self.console.clone())?;
+            remakes.push(Remake { args: Args { run }, edge });
         }
-        Ok(edges)
+        Ok(remakes)
     }
 }
 

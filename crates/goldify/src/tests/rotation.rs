@@ -163,6 +163,34 @@ fn tokens_of_both_sides_change_together() {
     assert_eq!(rotate(&world, "masking/token-key"), ExitCode::from(2));
 }
 
+fn names(folder: &Path) -> Vec<String> {
+    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// Job and kind of every event in the outbox, in their order.
+fn told(world: &World) -> Vec<String> {
+    let folder = world.root.path().join("lake/ops/lineage");
+    let mut paths: Vec<String> = Vec::new();
+    for day in names(&folder) {
+        paths.extend(names(&folder.join(&day)).iter().map(|name| format!("ops/lineage/{day}/{name}")));
+    }
+    paths.sort();
+    let entries = paths.iter().map(|path| lake_core::lineage::outbox::entry(path).unwrap());
+    entries.map(|entry| format!("{} {}", entry.job, entry.kind.name())).collect()
+}
+
+#[test]
+fn every_table_that_a_rotation_changes_is_told_by_a_run_of_its_own() {
+    let world = world();
+    let before = told(&world).len();
+    assert_eq!(rotate(&world, NEW), ExitCode::SUCCESS);
+    let expected = HOLDERS.map(|table| ["start", "complete"].map(|kind| format!("goldify.{table} {kind}"))).concat();
+    assert_eq!(told(&world)[before..], expected);
+    // Nothing to do, nothing to tell.
+    assert_eq!(rotate(&world, NEW), ExitCode::SUCCESS);
+    assert_eq!(told(&world).len(), before + expected.len());
+}
+
 /// A lake at each step of a rotation: as if it had been killed there.
 fn killed(world: &World, saved: &Path, steps: usize) {
     let lake = world.root.path().join("lake");

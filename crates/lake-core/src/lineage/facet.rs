@@ -50,6 +50,15 @@ impl Facets {
         }
     }
 
+    /// Takes fields of one facet over from others, where they have them.
+    #[must_use]
+    pub(super) fn taking(mut self, key: &str, fields: &[&str], others: &Self) -> Self {
+        if let (Some(Value::Object(own)), Some(other)) = (self.0.get_mut(key), others.0.get(key)) {
+            own.extend(fields.iter().filter_map(|field| Some(((*field).to_owned(), other.get(*field)?.clone()))));
+        }
+        self
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -2,6 +2,9 @@
 //!
 //! `ops/lineage/2017-12-30/020104123456-silverize.silver_orders-<run>-start.json`: a folder per day, so that old ones can be
 //! put away; the time of the event in UTC; job; run; kind.
+//!
+//! Nothing in such a name keeps two processes from telling two ends of one run, so an end is decided first, under a name that has
+//! only the run in it: `ops/lineage_ends/2017-12-30/<run>.json`, in the folder of the day on which the run began.
 
 use super::event::{EventType, RunEvent};
 use chrono::{DateTime, NaiveDateTime, Utc};
@@ -9,6 +12,8 @@ use uuid::Uuid;
 
 /// The folder, under the lake's root.
 pub const FOLDER: &str = "ops/lineage";
+/// The folder of decided ends, under the lake's root.
+const ENDS: &str = "ops/lineage_ends";
 /// Characters of a UUID.
 const UUID_LENGTH: usize = 36;
 
@@ -38,6 +43,12 @@ pub fn since(at: DateTime<Utc>) -> String {
 pub fn path(event: &RunEvent) -> String {
     let (job, run) = (&event.job.name, event.run.run_id);
     format!("{}-{job}-{run}-{}.json", since(event.event_time), event.event_type.name())
+}
+
+/// The file that decides the end of a run that began at an instant.
+#[must_use]
+pub fn decided(run: Uuid, begun: DateTime<Utc>) -> String {
+    format!("{ENDS}/{}/{run}.json", begun.format("%Y-%m-%d"))
 }
 
 /// Reads the name of an event's file; `None` for the name of anything else.

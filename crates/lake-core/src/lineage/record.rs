@@ -6,9 +6,10 @@ use super::{
     event::{Dataset, EventRun, EventType, Job, RunEvent, SCHEMA_URL},
     facet::{
         Assertion, AssertionsFacet, ColumnLineageFacet, DataSourceFacet, DatasetTypeFacet, DocumentationFacet, ErrorMessageFacet,
-        Facets, Identifier, InputStatisticsFacet, JobDocumentationFacet, JobOwnershipFacet, JobTypeFacet, LineageOfField,
-        NominalTimeFacet, OutputStatisticsFacet, Owner, OwnershipFacet, ParentFacet, ParentJob, ParentRun, ProcessingEngineFacet,
-        SchemaFacet, SchemaField, SluiceFacet, SqlFacet, StorageFacet, SymlinksFacet, Tag, TagsFacet, VersionFacet, input_fields,
+        Facet as _, Facets, Identifier, InputStatisticsFacet, JobDocumentationFacet, JobOwnershipFacet, JobTypeFacet,
+        LineageOfField, NominalTimeFacet, OutputStatisticsFacet, Owner, OwnershipFacet, ParentFacet, ParentJob, ParentRun,
+        ProcessingEngineFacet, SchemaFacet, SchemaField, SluiceFacet, SqlFacet, StorageFacet, SymlinksFacet, Tag, TagsFacet,
+        VersionFacet, input_fields,
     },
 };
 use crate::{
@@ -142,11 +143,17 @@ impl Record {
         self.event(kind, at.max(self.run.started_at + chrono::Duration::microseconds(1)), Some(ending))
     }
 
-    /// The end of another attempt, of which only the beginning was told.
+    /// The end of another attempt, of which only the beginning was told. It is later than that beginning, whatever the clocks of
+    /// the two say.
     #[must_use]
     pub fn ended_for(&self, start: &RunEvent, at: DateTime<Utc>, ending: Ending<'_>) -> RunEvent {
-        let mut event = self.ended(at, ending);
-        event.run = start.run.clone();
+        let mut event = self.ended(at.max(start.event_time + chrono::Duration::microseconds(1)), ending);
+        let facets = start.run.facets.clone().taking(SluiceFacet::KEY, &["outcome", "ledger"], &event.run.facets);
+        event.run = EventRun { run_id: start.run.run_id, facets };
+        if let Ending::Lost = ending {
+            // What this attempt read and found, the other did not.
+            (event.inputs, event.outputs) = (start.inputs.clone(), start.outputs.clone());
+        }
         event
     }
 

@@ -207,6 +207,29 @@ fn attempts_are_runs_of_their_own_with_one_parent() {
 }
 
 #[test]
+fn an_end_that_is_made_up_for_is_that_of_the_other_attempt() {
+    let contracts = contracts();
+    let mut first = run("dq-check", "silver_order_items", 1);
+    // Its machine's clock was ahead by an hour.
+    first.started_at += chrono::Duration::hours(1);
+    let first = record(&contracts, &first, true).started();
+    let mut second = record(&contracts, &run("dq-check", "silver_order_items", 2), true);
+    let found = Assertion { assertion: "key".into(), success: false, severity: "error".into(), expected: "0 rows".into() };
+    second.judged(BTreeMap::from([("silver_order_items".to_owned(), 5)]), vec![found]);
+    let lost = second.ended_for(&first, second.run().started_at, Ending::Lost);
+    assert_eq!((lost.run.run_id, &lost.inputs), (first.run.run_id, &first.inputs));
+    assert!(lost.event_time > first.event_time, "{}", lost.event_time);
+    let own = lost.run.facets.get("sluice_run").unwrap();
+    assert_eq!((&own["attempt"], &own["outcome"]), (&1.into(), &"lost".into()));
+    let mut summary = Summary::begun(second.run().id, "dq-check", "silver_order_items", second.run().window);
+    summary.outcome = Outcome::Committed;
+    summary.ledger.read = 3;
+    let done = second.ended_for(&first, second.run().started_at, Ending::Done(&summary));
+    let own = done.run.facets.get("sluice_run").unwrap();
+    assert_eq!((&own["attempt"], &own["outcome"], &own["ledger"]["read"]), (&1.into(), &"committed".into(), &3.into()));
+}
+
+#[test]
 fn a_check_reads_its_table_and_those_it_refers_to_and_writes_none() {
     let contracts = contracts();
     let mut record = record(&contracts, &run("dq-check", "silver_order_items", 1), true);
@@ -231,7 +254,11 @@ fn names_in_the_outbox_sort_by_time_and_tell_what_they_are() {
     let entry = outbox::entry(&end).unwrap();
     assert_eq!((entry.job.as_str(), entry.run, entry.kind), ("silverize.silver_orders", record.id, EventType::Abort));
     assert_eq!(entry.at.to_rfc3339(), "2018-01-01T00:00:00+00:00");
-    for other in ["ops/lineage/x.json", "ops/runs/2018-01-01/a.json", "ops/lineage/2018-01-01/000000000000-a-start.json"] {
+    let decided = outbox::decided(record.id, record.run().started_at);
+    assert_eq!(decided, format!("ops/lineage_ends/2017-12-31/{}.json", record.id));
+    for other in
+        [decided.as_str(), "ops/lineage/x.json", "ops/runs/2018-01-01/a.json", "ops/lineage/2018-01-01/000000000000-a-start.json"]
+    {
         assert_eq!(outbox::entry(other), None, "{other}");
     }
 }
