@@ -240,7 +240,9 @@ impl RowsPlan {
 
     /// Says whether a row is the one that a leftover shows. Columns that came to the contracts since are not looked at.
     pub(crate) fn shows(&self, batch: &RecordBatch, row: usize, payload: &[u8]) -> anyhow::Result<bool> {
-        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(payload)?;
+        // The reader's own words would quote what it has read.
+        let object: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_slice(payload).map_err(|_| anyhow::anyhow!("the payload of a leftover is no object"))?;
         for (name, value) in &object {
             let Some(column) = batch.column_by_name(name) else { continue };
             let own = if column.is_null(row) { serde_json::Value::Null } else { text(column, row)?.into() };
