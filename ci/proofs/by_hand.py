@@ -152,8 +152,9 @@ def logged(target: Place) -> list[str]:
 def summaries(target: Place, place: str) -> list[tuple[int, dict]]:
     """Returns what each commit of a table says of itself, from the log's own files."""
     found = []
-    for file in (file for file in logged(target) if file.startswith(place + stores.LOG)):
-        for line in stores.of(target).read(file).decode().splitlines():
+    store = stores.of(target / place)
+    for file in (file for file in store.files() if file.startswith("_delta_log/") and file.endswith(".json")):
+        for line in store.read(file).decode().splitlines():
             summary = json.loads(line).get("commitInfo", {}).get("sluice")
             if summary:
                 found.append((int(Path(file).stem), summary))

@@ -57,10 +57,15 @@ def contents(lake: Place, layers: tuple[str, ...] = LAYERS) -> dict[str, Counter
 
 def contents_of(lake: Place, places: tuple[str, ...], leave_out: frozenset[str] = frozenset()) -> dict[str, Counter[tuple]]:
     """Returns the rows of some tables, without what differs between equal runs; one that is not there has none."""
-    there = set(stores.tables(lake))
     return {
-        place: rows(DeltaTable(str(lake / place)), left_out(place) | leave_out) if place in there else Counter() for place in places
+        place: rows(DeltaTable(str(lake / place)), left_out(place) | leave_out) if is_there(lake, place) else Counter()
+        for place in places
     }
+
+
+def is_there(lake: Place, place: str) -> bool:
+    """Whether a table is there."""
+    return any(file.startswith("_delta_log/") for file in stores.of(lake / place).files())
 
 
 def differences(expected: dict[str, Counter[tuple]], found: dict[str, Counter[tuple]]) -> list[str]:

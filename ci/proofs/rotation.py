@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deltalake import DeltaTable
-from proofs import by_hand, day, lake, places, stores
+from proofs import by_hand, day, lake, places
 from proofs.by_hand import Bench, Case
 from proofs.stores import Place
 
@@ -108,7 +108,7 @@ class Seen:
 
 def recorded(target: Place) -> tuple[str, dict[str, int]] | None:
     """Returns the state of the last recorded step, and the version of every table that it names."""
-    if RECORD not in stores.tables(target):
+    if not lake.is_there(target, RECORD):
         return None
     steps = DeltaTable(str(target / RECORD)).to_pyarrow_table(columns=["rotation", "state", "table", "version"]).to_pylist()
     if not steps:
