@@ -30,6 +30,8 @@ OWNERS = {
     "redshift": ("ingest-redshift",), "dq": ("dq-check",), "silver": ("silverize",), "gold": ("goldify",),
     "pipeline": ("run-pipeline",), "edge": day.PROGRAMS,
 }  # fmt: skip
+# Programs that commit more than once in a run: what is left over, then the data; one record after the other.
+SECOND_COMMIT = ("silverize", "goldify", "run-pipeline")
 # No day reads Redshift by UNLOAD: ci/unload --killed kills there.
 ELSEWHERE = ("redshift.unload.after", "redshift.clean.before")
 INGEST = ("ingest-fx", "ingest-hubspot", "ingest-kafka", "ingest-snowflake", "ingest-redshift")
@@ -114,6 +116,8 @@ def cases(programs: Path, sample: bool) -> list[tuple[str, str]]:
             continue  # no day passes it
         owners = INGEST if prefix == "bronze" else OWNERS.get(prefix, (*day.PROGRAMS, "run-pipeline"))
         found += [(point, program) for program in owners]
+        if point.startswith("table.commit."):
+            found += [(f"{point}#2", program) for program in SECOND_COMMIT]
     return found
 
 

@@ -149,7 +149,7 @@ def a_failed_day_is_made_up_for(env: dict[str, str]) -> list[str]:
     second, third = places.DAYS[1:]
     day.sources("down")
     once = "--timeout-seconds 2 --retries-max 0"
-    quick = {"ingest-kafka": "--timeout-seconds 2", "ingest-snowflake": once, "ingest-redshift": once}
+    quick = {"ingest-kafka": "--timeout-seconds 2", "ingest-snowflake": once, "ingest-redshift": once, "ingest-hubspot": once}
     scripts = {name: f'exec -a {name} "{{real}}" "$@" {limits}\n' for name, limits in quick.items()}
     impatient = day.programs(FOLDER / "programs", places.HOME / "bin", scripts)
     failed = day.run(second, target, programs=impatient, env=env, more=("--retries", "1", "--retry-seconds", "0"))
