@@ -1,28 +1,31 @@
-"""What people start by hand, killed at every fault point that it passes: a replay of left-over rows, and a rotation of the token key.
+"""What people start by hand, killed at every fault point that it passes and every time that it passes it, and mutated.
 
-Each is run once undisturbed, then once per point: killed there, looked at, and run again. The tables must be those of the
-undisturbed run, and in between no table may show a state that is neither the old one nor the new one.
+Each command is run once undisturbed, then once per point and time: killed there, looked at as a reader would, and run again.
+The tables must be those of the undisturbed run, and in between no table may show a state that is neither the old nor the new one.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
+import uuid
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
-from deltalake import DeltaTable
-from proofs import day, lake, places
+from proofs import day, lake, pii, stores
 from proofs.stores import Place
 
-FOLDER = places.PROOFS / "by-hand"
-# Points of these programs' own; those of tables and of the steps that they share with a day are passed, too.
-REPLAY = ("replay.", "silver.", "table.")
-ROTATION = ("rotate.", "gold.", "table.")
-OWN = ("replay", "rotate")
-NEW_KEY = "masking/token-key-2"
+# The first words of points that no day passes: a case must pass them.
+OWN = ("replay", "rotate", "emit")
+REFUSED = 65
+# More often no command passes a point on the small slice.
+TIMES_MAX = 50
+# What the project's own code says, all of it.
+TALKATIVE = "info," + ",".join(f"{crate}=trace" for crate in ("goldify", "silverize", "lake_core", "lake_edge", "lake_sql", "lake_table"))
+Rows = dict[str, Counter[tuple]]
 
 
 @dataclass
@@ -32,113 +35,163 @@ class Bench:
     lakes: Place
     programs: Path
     env: dict[str, str]
-    points: list[str]
+    # Kills only at the points of these programs' own and at commits.
+    sample: bool = False
+
+    def listed(self, what: str) -> list[str]:
+        """Returns the fault points, or the operators, that registered themselves."""
+        return subprocess.run([str(self.programs / "all-clis"), what], text=True, capture_output=True, check=True).stdout.split()
+
+    def run(self, program: str, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Runs a program to its end."""
+        command = [str(self.programs / program), *arguments]
+        return subprocess.run(command, env=self.env | (env or {}), text=True, capture_output=True, check=False)
 
 
 @dataclass
 class Case:
-    """A command, the lake that it starts from, the tables that it changes, and its fault points."""
+    """A command, the lake that it starts from, the tables that it changes, and the first words of its points and operators."""
 
     name: str
     start: Place
     command: Callable[[Place], list[str]]
     places: tuple[str, ...]
-    prefixes: tuple[str, ...]
+    points: tuple[str, ...]
+    operators: tuple[str, ...]
+    # What a reader finds wrong who comes at any moment.
+    read: Callable[[Place], list[str]]
 
-
-def ran(case: Case, target: Place, env: dict[str, str], point: str = "") -> subprocess.CompletedProcess[str]:
-    """Runs the command of a case on a lake; armed with a point, it is killed there."""
-    armed = env | ({"SLUICE_FAULT": point} if point else {})
-    return subprocess.run(case.command(target), env=armed, text=True, capture_output=True, check=False)
-
-
-def contents(case: Case, target: Place) -> dict:
-    """Returns the rows of the tables that the command changes."""
-    return {place: rows for place, rows in lake.contents(target).items() if place in case.places}
+    def contents(self, target: Place) -> Rows:
+        """Returns the rows of the tables that the command changes."""
+        return lake.contents_of(target, self.places)
 
 
 def killed(bench: Bench, case: Case) -> list[str]:
-    """Kills the command at every point that it passes; returns what was wrong afterwards."""
+    """Kills the command wherever it can be killed; returns what was wrong afterwards."""
     undisturbed = day.copy(case.start, bench.lakes / f"{case.name}-undisturbed")
-    before = contents(case, undisturbed)
-    done = ran(case, undisturbed, bench.env)
+    before = case.contents(undisturbed)
+    done = bench.run(*case.command(undisturbed), env={"RUST_LOG": TALKATIVE})
     if done.returncode != 0:
         return [f"the undisturbed {case.name} ended with {done.returncode}", done.stderr]
-    after = contents(case, undisturbed)
+    after = case.contents(undisturbed)
     wrong = [] if before != after else [f"the undisturbed {case.name} changed nothing"]
-    passed = 0
-    for point in (point for point in bench.points if point.startswith(case.prefixes)):
-        target = day.copy(case.start, bench.lakes / f"{case.name}-run")
-        if ran(case, target, bench.env, point).returncode == 0:
-            wrong += [f"{point} was not reached"] if point.split(".")[0] in OWN else []
-            continue
-        passed += 1
-        halfway = contents(case, target)
-        wrong += [f"{point}: {place} is halfway" for place in case.places if halfway.get(place) not in (before.get(place), after.get(place))]
-        again = ran(case, target, bench.env)
-        wrong += [f"{point}: the second try ended with {again.returncode}", again.stderr] if again.returncode else []
-        wrong += [f"{point}: {line}" for line in lake.differences(after, contents(case, target))]
-        versions = lake.versions(target)
-        third = ran(case, target, bench.env)
-        if third.returncode or lake.versions(target) != versions:
-            wrong.append(f"{point}: the third try ended with {third.returncode}, or committed something")
-    print(f"  {case.name}: killed at {passed} points")
+    wrong += judged(case, undisturbed) + leaks(bench, undisturbed, done) + twice(bench, case, after)
+    kills: Counter[str] = Counter()
+    for point in points(bench, case):
+        for time in count(1):
+            target = day.copy(case.start, bench.lakes / f"{case.name}-run")
+            died = bench.run(*case.command(target), env={"SLUICE_FAULT": f"{point}#{time}"})
+            if died.returncode >= 0:
+                wrong += [] if died.returncode == 0 else [f"{point}: ended with {died.returncode} instead of a kill", died.stderr]
+                break
+            kills[point] += 1
+            wrong += [f"{point}, time {time}: {line}" for line in resumed(bench, case, target, (before, after))]
+            if time == TIMES_MAX:
+                wrong.append(f"{point} is passed more than {TIMES_MAX} times")
+                break
+        if point.split(".")[0] in OWN and not kills[point]:
+            wrong.append(f"{point} was not reached")
+    print(f"  {case.name}: killed {kills.total()} times at {len(kills)} points ({', '.join(f'{p} {n}' for p, n in kills.items())})", flush=True)
     return wrong
 
 
-def replay(bench: Bench, base: Place, broken: str) -> Case:
-    """A day under a contract that quarantines too much; the case replays it under the repository's own."""
-    contracts = FOLDER / "contracts"
-    shutil.rmtree(contracts, ignore_errors=True)
-    shutil.copytree(places.CONTRACTS, contracts)
-    (contracts / "silver" / "order_items" / "contract.odcs.yaml").write_text(broken)
-    start = day.copy(base, bench.lakes / "replay-start")
-    day.run(places.DAYS[1], start, programs=bench.programs, env=bench.env, contracts=contracts, more=("--retries", "0"))
-
-    def command(target: Place) -> list[str]:
-        return [
-            str(bench.programs / "silverize"), "silver_order_items", "--window", places.DAYS[1], "--lake", str(target),
-            "--contracts", str(places.CONTRACTS), "--replay",
-        ]  # fmt: skip
-
-    return Case("replay", start, command, ("silver/order_items", "quarantine/order_items"), REPLAY)
+def points(bench: Bench, case: Case) -> list[str]:
+    """Returns the fault points that the command may pass."""
+    found = [point for point in bench.listed("fault-points") if point.startswith(case.points)]
+    return [point for point in found if not bench.sample or point.startswith((*OWN, "table.commit."))]
 
 
-def rotation(bench: Bench, start: Place) -> Case:
-    """All tables that hold tokens get another key."""
-    secrets = Path(bench.env["LAKE_SECRETS"].removeprefix("file:"))
-    (secrets / NEW_KEY).write_text(json.dumps({"key_id": "k2", "key": "5a" * 32}))
-
-    def command(target: Place) -> list[str]:
-        return [
-            str(bench.programs / "goldify"), "rotate-key", "--to", NEW_KEY, "--lake", str(target),
-            "--contracts", str(places.CONTRACTS),
-        ]  # fmt: skip
-
-    return Case("rotation", start, command, ("gold/dim_customers",), ROTATION)
-
-
-def replayed(bench: Bench, base: Place, right: Place, broken: str) -> list[str]:
-    """A replay killed at every point; it must end at the tables of a lake whose contract was always right."""
-    case = replay(bench, base, broken)
-    wrong = killed(bench, case)
-    # Rows that stay keep what the first contract said of them.
-    left_out = lake.RUN_COLUMNS | {"_contract_hash", "_rules"}
-    both = [
-        {place: lake.rows(DeltaTable(str(lakes / place)), frozenset(left_out)) for place in case.places}
-        for lakes in (right, bench.lakes / "replay-undisturbed")
-    ]
-    return wrong + lake.differences(*both)
+def resumed(bench: Bench, case: Case, target: Place, states: tuple[Rows, Rows]) -> list[str]:
+    """Looks at a lake on which the command was killed, and runs it again, twice; returns what is wrong."""
+    before, after = states
+    wrong = halfway(case, target, states) + case.read(target)
+    again = bench.run(*case.command(target))
+    wrong += [f"the second try ended with {again.returncode}", again.stderr] if again.returncode else []
+    wrong += lake.differences(after, case.contents(target)) + judged(case, target)
+    commits = logged(target)
+    third = bench.run(*case.command(target))
+    if third.returncode or logged(target) != commits:
+        wrong.append(f"the third try ended with {third.returncode}, or committed something")
+    return wrong
 
 
-def rotated(bench: Bench, start: Place) -> list[str]:
-    """A rotation killed at every point; all tokens must have changed, and nothing else."""
-    case = rotation(bench, start)
-    wrong = killed(bench, case)
-    left_out = lake.RUN_COLUMNS | {"email_token", "token_key_id"}
-    tables = [DeltaTable(str(lakes / "gold" / "dim_customers")) for lakes in (start, bench.lakes / "rotation-undisturbed")]
-    old, new = (lake.rows(table, frozenset(left_out)) for table in tables)
-    wrong += [] if old == new else ["a rotation changed more than tokens"]
-    tokens = [{token for token in table.to_pyarrow_table()["email_token"].to_pylist() if token} for table in tables]
-    wrong += [] if len(tokens[0]) == len(tokens[1]) and not tokens[0] & tokens[1] else ["tokens do not stand for each other"]
+def twice(bench: Bench, case: Case, after: Rows) -> list[str]:
+    """Starts the command as two copies at once; returns what is wrong."""
+    target = day.copy(case.start, bench.lakes / f"{case.name}-run")
+    program, *arguments = case.command(target)
+    command = [str(bench.programs / program), *arguments, "--run-id", str(uuid.uuid4())]
+    started = [subprocess.Popen(command, env=bench.env, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(2)]
+    said = [process.communicate()[1] for process in started]
+    ended = [process.returncode for process in started]
+    wrong = [f"two copies ended with {ended}", *said] if any(ended) else []
+    return wrong + [f"two copies: {line}" for line in lake.differences(after, case.contents(target)) + judged(case, target)]
+
+
+def halfway(case: Case, target: Place, states: tuple[Rows, Rows]) -> list[str]:
+    """Returns the tables that show neither the old state nor the new one."""
+    found = case.contents(target)
+    return [f"{place} is halfway" for place in case.places if found.get(place) not in [rows.get(place) for rows in states]]
+
+
+def judged(case: Case, target: Place) -> list[str]:
+    """Returns what is wrong with a lake on which the command has ended: what a reader sees, and the books of its commits."""
+    wrong = case.read(target)
+    for place in case.places:
+        for version, summary in summaries(target, place):
+            ledger = summary["ledger"]
+            if ledger["read"] != sum(ledger[bucket] for bucket in lake.BUCKETS[1:]):
+                wrong.append(f"{place} version {version} is not balanced: {ledger}")
+    return wrong
+
+
+def logged(target: Place) -> list[str]:
+    """Returns the entries of all tables' logs."""
+    return [file for file in stores.of(target).files() if stores.LOG in file and file.endswith(".json")]
+
+
+def summaries(target: Place, place: str) -> list[tuple[int, dict]]:
+    """Returns what each commit of a table says of itself, from the log's own files."""
+    found = []
+    store = stores.of(target / place)
+    for file in (file for file in store.files() if file.startswith("_delta_log/") and file.endswith(".json")):
+        for line in store.read(file).decode().splitlines():
+            summary = json.loads(line).get("commitInfo", {}).get("sluice")
+            if summary:
+                found.append((int(Path(file).stem), summary))
+    return found
+
+
+def leaks(bench: Bench, target: Place, done: subprocess.CompletedProcess[str]) -> list[str]:
+    """Searches what the command said and, in a directory, all that it recorded for personal values, as `proofs.pii` does."""
+    said = (("what it said", line) for line in (done.stdout + done.stderr).splitlines())
+    searched = [("said", said)] + (pii.everywhere(target, bench.programs) if isinstance(target, Path) else [])
+    values = pii.every(pii.known(target))
+    found = [hit for _, texts in searched for hit in pii.search(texts, values)[1]]
+    return [f"a personal value stands in {place}" for place, _ in found[:10]]
+
+
+def mutated(bench: Bench, case: Case) -> int:
+    """Drops, then doubles, one row at each operator; returns how often that was neither refused nor without any effect."""
+    target = day.copy(case.start, bench.lakes / "run")
+    before = case.contents(target)
+    undisturbed = bench.run(*case.command(target))
+    if undisturbed.returncode != 0:
+        raise SystemExit(f"the undisturbed {case.name} ended with {undisturbed.returncode}:\n{undisturbed.stderr}")
+    states = before, case.contents(target)
+    wrong = refused = tried = 0
+    for name in (name for name in bench.listed("operators") if name.startswith(case.operators)):
+        for what in ("drop", "double"):
+            target = day.copy(case.start, bench.lakes / "run")
+            ended = bench.run(*case.command(target), env={"SLUICE_MUTATE": f"{name}:{what}"})
+            tried += 1
+            refused += ended.returncode == REFUSED
+            # Where no row passes, or the row counts for nothing, the tables are those of the undisturbed run.
+            holds = case.contents(target) == states[1] if ended.returncode == 0 else ended.returncode == REFUSED
+            if not holds or halfway(case, target, states):
+                wrong += 1
+                print(f"  {case.name}, {name} {what}: {ended.returncode} NOT REFUSED\n{ended.stderr[-2000:]}", flush=True)
+    counted = f"{refused} of {tried} mutations ended with {REFUSED}, {tried - refused - wrong} had no effect, {wrong} went through"
+    print(f"  {case.name}: {counted}", flush=True)
+    if not refused:
+        raise SystemExit(f"mutations: the {case.name} passes no operator")
     return wrong

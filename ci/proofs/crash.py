@@ -1,8 +1,9 @@
 """Kills programs at every fault point, resumes, and compares all tables with those of an undisturbed run.
 
 `python -m proofs.crash [--sample]`: fault point x program, two copies of every program at once, a contract that is
-mended between crash and retry. `python -m proofs.crash --random N`: the whole run killed at N random moments. With
-`--lake s3://BUCKET/PREFIX` all lakes stand there instead of in a directory.
+mended between crash and retry; a replay, a rotation and a delivery of lineage, killed everywhere. `python -m proofs.crash
+--random N`: whole runs killed at N random moments. With `--lake s3://BUCKET/PREFIX` all lakes stand there instead of in a
+directory.
 """
 
 from __future__ import annotations
@@ -18,17 +19,24 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from proofs import by_hand, day, lake, places, stores
+from proofs import by_hand, day, delivery, lake, places, replay, rotation, stores
 from proofs.stores import Place
 
 DAY = places.DAYS[1]
 FOLDER = places.PROOFS / "crash"
 # The fault points of a program's own crate start with its source or layer; all others may be reached by any program.
 OWNERS = {
-    "fx": "ingest-fx", "hubspot": "ingest-hubspot", "kafka": "ingest-kafka", "snowflake": "ingest-snowflake",
-    "redshift": "ingest-redshift", "dq": "dq-check", "silver": "silverize", "gold": "goldify", "pipeline": "run-pipeline",
+    "fx": ("ingest-fx",), "hubspot": ("ingest-hubspot",), "kafka": ("ingest-kafka",), "snowflake": ("ingest-snowflake",),
+    "redshift": ("ingest-redshift",), "dq": ("dq-check",), "silver": ("silverize",), "gold": ("goldify",),
+    "pipeline": ("run-pipeline",), "edge": day.PROGRAMS,
 }  # fmt: skip
+# Programs that commit more than once in a run: what is left over, then the data; one record after the other.
+SECOND_COMMIT = ("silverize", "goldify", "run-pipeline")
+# No day reads Redshift by UNLOAD: ci/unload --killed kills there.
+ELSEWHERE = ("redshift.unload.after", "redshift.clean.before")
 INGEST = ("ingest-fx", "ingest-hubspot", "ingest-kafka", "ingest-snowflake", "ingest-redshift")
+# How often a lake is killed at random before it is compared.
+KILLS_A_LAKE = 8
 # Points of the small sample in ci/test: the commit that everything relies on, in one program of each kind.
 BETWEEN = ("silver.quarantine.after", "silver.held.after")
 SAMPLE = (("table.commit.before", "ingest-kafka"), ("table.commit.after", "silverize"), ("table.commit.before", "goldify"))
@@ -43,6 +51,7 @@ class Bench:
     env: dict[str, str]
     starts: dict[str, tuple[Place | None, str]] = field(default_factory=dict)
     expected: dict[str, dict[str, Counter[tuple]]] = field(default_factory=dict)
+    sample: bool = False
 
     def begin(self, name: str, start: Place | None, window: str) -> None:
         """Runs a window undisturbed from a start (none: an empty lake) and keeps its tables."""
@@ -93,15 +102,6 @@ def fault_points(programs: Path) -> list[str]:
     return text.split()
 
 
-def quarantines_too_much() -> str:
-    """Returns the contract of silver_order_items with a rule that good rows break."""
-    text = (places.CONTRACTS / "silver" / "order_items" / "contract.odcs.yaml").read_text()
-    broken = text.replace("minimum: {field: quantity, value: 0}", "minimum: {field: quantity, value: 3}", 1)
-    if broken == text:
-        raise SystemExit("crash: the contract of silver_order_items has no rule on quantity to break")
-    return broken
-
-
 def cases(programs: Path, sample: bool) -> list[tuple[str, str]]:
     """Returns the (fault point, program) pairs that can meet."""
     points = fault_points(programs)
@@ -112,13 +112,12 @@ def cases(programs: Path, sample: bool) -> list[tuple[str, str]]:
     found = []
     for point in points:
         prefix = point.split(".")[0]
-        if prefix in by_hand.OWN:
+        if prefix in by_hand.OWN or point in ELSEWHERE:
             continue  # no day passes it
-        if prefix == "bronze":
-            owners: tuple[str, ...] = INGEST
-        else:
-            owners = (OWNERS[prefix],) if prefix in OWNERS else (*day.PROGRAMS, "run-pipeline")
+        owners = INGEST if prefix == "bronze" else OWNERS.get(prefix, (*day.PROGRAMS, "run-pipeline"))
         found += [(point, program) for program in owners]
+        if point.startswith("table.commit."):
+            found += [(f"{point}#2", program) for program in SECOND_COMMIT]
     return found
 
 
@@ -165,7 +164,7 @@ def mended(bench: Bench) -> list[str]:
     shutil.rmtree(contracts, ignore_errors=True)
     shutil.copytree(places.CONTRACTS, contracts)
     contract = contracts / "silver" / "order_items" / "contract.odcs.yaml"
-    broken = quarantines_too_much()
+    broken = replay.quarantines_too_much()
     wrong = []
     for point in between:
         contract.write_text(broken)
@@ -180,22 +179,30 @@ def mended(bench: Bench) -> list[str]:
     return wrong
 
 
+def by_hand_of(bench: Bench) -> by_hand.Bench:
+    """Returns the bench of what people start by hand."""
+    return by_hand.Bench(bench.lakes, bench.programs, bench.env, bench.sample)
+
+
 def replayed(bench: Bench) -> list[str]:
     """A day under a contract that quarantines too much, the contract mended, a replay that is killed."""
-    bench_of = by_hand.Bench(bench.lakes, bench.programs, bench.env, fault_points(bench.programs))
-    return by_hand.replayed(bench_of, bench.lakes / "base", bench.lakes / "undisturbed-day", quarantines_too_much())
+    return replay.proved(by_hand_of(bench), bench.lakes / "base", bench.lakes / "undisturbed-day")
 
 
 def rotated(bench: Bench) -> list[str]:
-    """Another token key after an undisturbed day."""
-    bench_of = by_hand.Bench(bench.lakes, bench.programs, bench.env, fault_points(bench.programs))
-    return by_hand.rotated(bench_of, bench.lakes / "undisturbed-day")
+    """Another token key after an undisturbed day, in a rotation that is killed."""
+    return rotation.proved(by_hand_of(bench), bench.lakes / "undisturbed-day")
 
 
-def matrix(bench: Bench, sample: bool) -> int:
+def delivered(bench: Bench) -> list[str]:
+    """Lineage of an undisturbed day, by deliveries that are killed."""
+    return delivery.proved(by_hand_of(bench), bench.lakes / "undisturbed-day")
+
+
+def matrix(bench: Bench) -> int:
     """Prints the matrix; returns the number of cases that left other tables."""
     results: dict[str, dict[str, str]] = {}
-    for point, program in cases(bench.programs, sample):
+    for point, program in cases(bench.programs, bench.sample):
         outcome = killed(bench, point, program)
         results.setdefault(point, {})[program] = outcome
         print(f"  {point} x {program}: {outcome}", flush=True)
@@ -206,7 +213,7 @@ def matrix(bench: Bench, sample: bool) -> int:
         shown = [row.get(program, "").split("\n")[0].ljust(len(program)) for program in programs]
         print(f"{point:<{width}}  " + "  ".join(shown))
     outcomes = [outcome for row in results.values() for outcome in row.values()]
-    unreached = [point for point, row in results.items() if not sample and all(outcome == "-" for outcome in row.values())]
+    unreached = [point for point, row in results.items() if not bench.sample and all(outcome == "-" for outcome in row.values())]
     for point in unreached:
         print(f"NOT REACHED by any program: {point}")
     wrong = sum(outcome.startswith("DIFFERENT") for outcome in outcomes) + len(unreached)
@@ -221,8 +228,9 @@ def whole_runs(bench: Bench) -> int:
     everything = (
         ("every program as two copies at once", twice),
         ("a contract mended between crash and retry", mended),
-        ("a replay killed at every point", replayed),
-        ("a rotation of the token key killed at every point", rotated),
+        ("a replay killed everywhere", replayed),
+        ("a rotation of the token key killed everywhere", rotated),
+        ("deliveries of lineage killed everywhere", delivered),
     )
     for name, case in everything:
         found = case(bench)
@@ -231,32 +239,57 @@ def whole_runs(bench: Bench) -> int:
     return wrong
 
 
-def at_random(bench: Bench, count: int, seed: int) -> int:
-    """Kills the whole process group at random moments; returns the number of lakes that came out different."""
+def at_random(bench: Bench, count: int, seed: int, in_a_row: int) -> int:
+    """Kills whole runs at random moments; returns the number of lakes that came out different.
+
+    A lake is killed some times on its way: each run but the first goes on where the one before was killed, and the last one ends
+    it. So a kill costs the work that it undoes, not a day of its own; kills are spread over the whole day all the same, and
+    also meet runs that make up for a kill. Then all tables must be those of the undisturbed run.
+    """
     choose = random.Random(seed)
-    started = time.monotonic()
-    day.must(day.run(DAY, bench.fresh("day"), programs=bench.programs, env=bench.env), "the timed run")
-    whole = time.monotonic() - started
-    wrong = 0
-    for number in range(1, count + 1):
-        target = bench.fresh("day")
-        moment = choose.uniform(0, whole)
-        command = day.command(DAY, target, programs=bench.programs)
-        process = subprocess.Popen(
-            command, env=bench.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-        try:
-            process.wait(timeout=moment)
-            state = "had ended"
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            state = "killed"
+    whole, again = timed(bench)
+    print(f"  a day takes {whole:.1f} s, one that is done already {again:.1f} s", flush=True)
+    kills = lakes = wrong = 0
+    while kills < count:
+        target, reached, moments = bench.fresh("day"), 0.0, []
+        for share in sorted(choose.random() for _ in range(min(in_a_row, count - kills))):
+            # What is done answers at once; then the run comes as far again as no run has come before.
+            moment = again * reached + whole * (share - reached)
+            if not interrupted(bench, target, moment):
+                break
+            moments.append(f"{moment:.2f}")
+            reached = share
         found = bench.resume("day", target)
-        wrong += bool(found)
-        print(f"  {number:>3}/{count} {state} after {moment:5.2f} s: {'same' if not found else 'DIFFERENT'}", *found, sep="\n    ")
-    print(f"crash at random: {count - wrong} of {count} left the tables of an undisturbed run (seed {seed})")
+        kills, lakes, wrong = kills + len(moments), lakes + 1, wrong + bool(found)
+        state = "same" if not found else "DIFFERENT"
+        print(f"  {kills:>3}/{count} kills; this lake's after {', '.join(moments)} s: {state}", *found, sep="\n    ", flush=True)
+        if lakes > count:
+            raise SystemExit("crash: runs end before they can be killed")
+    print(f"crash at random: {kills} kills, {lakes - wrong} of {lakes} lakes have the tables of an undisturbed run (seed {seed})")
     return wrong
+
+
+def timed(bench: Bench) -> tuple[float, float]:
+    """Returns how long a day takes, and one that is done already."""
+    target, seconds = bench.fresh("day"), []
+    for _ in range(2):
+        started = time.monotonic()
+        day.must(day.run(DAY, target, programs=bench.programs, env=bench.env, more=("--resume",)), "the timed run")
+        seconds.append(time.monotonic() - started)
+    return seconds[0], seconds[1]
+
+
+def interrupted(bench: Bench, target: Place, moment: float) -> bool:
+    """Runs the day and kills its whole process group at a moment; says whether it still ran."""
+    command = day.command(DAY, target, programs=bench.programs, more=("--resume",))
+    process = subprocess.Popen(command, env=bench.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        process.wait(timeout=moment)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+    return False
 
 
 def main() -> int:
@@ -264,16 +297,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lake", type=stores.place, default=FOLDER, help="where the lakes stand: a directory or s3://BUCKET/PREFIX")
     parser.add_argument("--sample", action="store_true", help="a few cells of the matrix, for ci/test")
-    parser.add_argument("--without-kills", action="store_true", help="only two copies at once, the mended contract, replay and rotation")
+    parser.add_argument("--without-matrix", action="store_true", help="only two copies at once, the mended contract, and what people start by hand")
     parser.add_argument("--random", type=int, metavar="N", help="instead of the matrix: kill at N random moments")
+    parser.add_argument("--kills-a-lake", type=int, default=KILLS_A_LAKE, metavar="K", help="random kills of a lake before it is compared")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     started = time.monotonic()
     bench = prepare(options.lake, places.HOME / "bin-faults")
+    bench.sample = options.sample
     if options.random:
-        wrong = at_random(bench, options.random, options.seed)
+        wrong = at_random(bench, options.random, options.seed, options.kills_a_lake)
     else:
-        wrong = (0 if options.without_kills else matrix(bench, options.sample)) + whole_runs(bench)
+        wrong = (0 if options.without_matrix else matrix(bench)) + whole_runs(bench)
     print(f"crash: {'FAILED' if wrong else 'holds'} after {time.monotonic() - started:.0f} s")
     return 1 if wrong else 0
 

@@ -149,7 +149,7 @@ def a_failed_day_is_made_up_for(env: dict[str, str]) -> list[str]:
     second, third = places.DAYS[1:]
     day.sources("down")
     once = "--timeout-seconds 2 --retries-max 0"
-    quick = {"ingest-kafka": "--timeout-seconds 2", "ingest-snowflake": once, "ingest-redshift": once}
+    quick = {"ingest-kafka": "--timeout-seconds 2", "ingest-snowflake": once, "ingest-redshift": once, "ingest-hubspot": once}
     scripts = {name: f'exec -a {name} "{{real}}" "$@" {limits}\n' for name, limits in quick.items()}
     impatient = day.programs(FOLDER / "programs", places.HOME / "bin", scripts)
     failed = day.run(second, target, programs=impatient, env=env, more=("--retries", "1", "--retry-seconds", "0"))
@@ -200,6 +200,12 @@ KEYS = {
     "silver/customers_history": ("customer_id", "changed_at"),
     "silver/products": ("product_id", "updated_at"),
     "silver/products_history": ("product_id", "changed_at"),
+    "silver/contacts": ("contact_id",),
+    "silver/companies": ("company_id",),
+    "silver/contact_companies": ("contact_id", "company_id"),
+    "silver/campaigns": ("campaign_id",),
+    "silver/campaign_targets": ("campaign_id", "customer_id"),
+    "silver/coupon_redemptions": ("customer_id", "coupon_upc", "campaign_id", "redeemed_on"),
     "silver/fx_rates": ("currency", "date"),
     "gold/fact_sales": ("order_id", "line_number", "movement", "net_amount", "net_usd"),
     "gold/dim_products": ("product_key",),

@@ -16,6 +16,8 @@ OPS_COLUMNS = {
     "ops/ledger": frozenset({"run_id"}),
     "ops/runs": frozenset({"run_id", "attempt", "duration_ms", "peak_rss_bytes", "bytes_written", "facts"}),
 }
+# What a ledger counts: rows that were read, and what became of each.
+BUCKETS = ("read", "accepted", "quarantined", "duplicate", "superseded", "filtered", "held")
 EXAMPLES_MAX = 3
 EXAMPLE_LENGTH = 300
 
@@ -51,6 +53,19 @@ def contents(lake: Place, layers: tuple[str, ...] = LAYERS) -> dict[str, Counter
         if place.split("/")[0] in layers:
             found[place] = rows(table, left_out(place))
     return found
+
+
+def contents_of(lake: Place, places: tuple[str, ...], leave_out: frozenset[str] = frozenset()) -> dict[str, Counter[tuple]]:
+    """Returns the rows of some tables, without what differs between equal runs; one that is not there has none."""
+    return {
+        place: rows(DeltaTable(str(lake / place)), left_out(place) | leave_out) if is_there(lake, place) else Counter()
+        for place in places
+    }
+
+
+def is_there(lake: Place, place: str) -> bool:
+    """Whether a table is there."""
+    return any(file.startswith("_delta_log/") for file in stores.of(lake / place).files())
 
 
 def differences(expected: dict[str, Counter[tuple]], found: dict[str, Counter[tuple]]) -> list[str]:

@@ -2,10 +2,12 @@
 
 One window of a table with every type lands exactly; then each failure is injected once: the run ends with the code that it
 must end with and lands nothing, the next attempt deletes what was staged, lands every row once, and leaves an empty stage.
+With `--killed` the test build is killed at every fault point of the program instead, and run again.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
@@ -122,14 +124,14 @@ class Bench:
     contracts: Path
     expected: set[tuple]
 
-    def run(self, lake: Path, run_id: str, attempt: int) -> tuple[int, str]:
-        """Lands the window; returns exit code and what was said."""
+    def run(self, lake: Path, run_id: str, attempt: int, fault: str = "") -> tuple[int, str]:
+        """Lands the window, killed at a fault point where one is named; returns exit code and what was said."""
         command = [
             self.program, TABLE, "--window", WINDOW, "--lake", lake, "--contracts", self.contracts, "--access", "data-api",
             "--workgroup", "acme", "--database", "analytics", "--stage", f"s3://{BUCKET}/{STAGE}", "--unload-role", "default",
             "--statement-seconds", "2", "--run-id", run_id, "--attempt", str(attempt),
         ]  # fmt: skip
-        env = os.environ | {"AWS_ENDPOINT_URL_REDSHIFT_DATA": self.address}
+        env = os.environ | {"AWS_ENDPOINT_URL_REDSHIFT_DATA": self.address} | ({"SLUICE_FAULT": fault} if fault else {})
         done = subprocess.run([str(word) for word in command], env=env, text=True, capture_output=True, check=False)
         return done.returncode, done.stdout + done.stderr
 
@@ -181,23 +183,49 @@ def case(bench: Bench, failure: str) -> list[str]:
     return wrong + (bench.problems(lake) if code == 0 else [f"the second attempt ended with {code}:\n{said}"])
 
 
+def killed(bench: Bench, point: str) -> list[str]:
+    """Kills a run at a fault point and runs it again, twice; returns what is wrong."""
+    lake, run_id = FOLDER / f"lake-{point}", str(uuid.uuid4())
+    code, said = bench.run(lake, run_id, 1, point)
+    if code >= 0:
+        return [f"was not reached: ended with {code}:\n{said}"]
+    wrong = []
+    for attempt in (2, 3):
+        code, said = bench.run(lake, run_id, attempt)
+        wrong += bench.problems(lake) if code == 0 else [f"attempt {attempt} ended with {code}:\n{said}"]
+    bench.service.statements.clear()
+    return wrong
+
+
+def points() -> list[str]:
+    """Returns the fault points of the program that registered themselves."""
+    command = [places.HOME / "bin-faults" / "all-clis", "fault-points"]
+    found = subprocess.run(command, text=True, capture_output=True, check=True).stdout.split()
+    return [point for point in found if point.startswith("redshift.")]
+
+
 def main() -> int:
     """Runs all cases; 1 when one fails."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--killed", action="store_true", help="kill the test build at every fault point of ingest-redshift")
+    options = parser.parse_args()
     subprocess.run(["rm", "-rf", FOLDER], check=True)
     made = database()
     s3 = boto3.client("s3", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
     service = redshift_data.Service(made, s3)
     server, address = redshift_data.serve(service)
     expected = set(made.execute(f"SELECT {shown()} FROM behavior.kinds WHERE {WITHIN}").fetchall())
-    bench = Bench(service, address, places.HOME / "bin" / "ingest-redshift", contract(FOLDER / "contracts"), expected)
+    program = places.HOME / ("bin-faults" if options.killed else "bin") / "ingest-redshift"
+    bench = Bench(service, address, program, contract(FOLDER / "contracts"), expected)
+    names, prove = (points(), killed) if options.killed else (["", *HARMLESS, *FAILURES], case)
     failed = 0
-    for failure in ("", *HARMLESS, *FAILURES):
-        wrong = case(bench, failure)
+    for name in names:
+        wrong = prove(bench, name)
         failed += bool(wrong)
-        print(f"unload: {failure or 'undisturbed':<14} {'ok' if not wrong else 'FAILED: ' + '; '.join(wrong)}")
+        print(f"unload: {name or 'undisturbed':<22} {'ok' if not wrong else 'FAILED: ' + '; '.join(wrong)}")
     server.shutdown()
-    print(f"unload: {len(expected)} rows, {1 + len(HARMLESS) + len(FAILURES)} cases, {failed} failed")
-    return 1 if failed else 0
+    print(f"unload: {len(expected)} rows, {len(names)} cases, {failed} failed")
+    return 1 if failed or not names else 0
 
 
 if __name__ == "__main__":

@@ -15,14 +15,19 @@ pub struct FaultPoint {
 #[linkme::distributed_slice]
 pub static FAULT_POINTS: [FaultPoint];
 
-/// Set by `lake-edge` from `SLUICE_FAULT` before a program starts: the name of the point that kills.
+/// Set by `lake-edge` from `SLUICE_FAULT=<point>[#<time>]` before a program starts: the name of the point that kills, and the
+/// time, from 1, that it is reached.
 #[cfg(feature = "faults")]
-pub static ARMED: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+pub static ARMED: std::sync::OnceLock<(String, u64)> = std::sync::OnceLock::new();
 
-/// Kills the process, as SIGKILL does, when the point is the armed one.
+#[cfg(feature = "faults")]
+static TIMES: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+
+/// Kills the process, as SIGKILL does, when the point is the armed one and it is its time.
 #[cfg(feature = "faults")]
 pub fn reached(name: &str) {
-    if ARMED.get().is_some_and(|armed| armed == name) {
+    let Some((_, time)) = ARMED.get().filter(|(armed, _)| armed == name) else { return };
+    if TIMES.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1 == *time {
         // SIGKILL, as the kernel's out-of-memory killer sends it: nothing is flushed and no destructor runs.
         let _ = std::process::Command::new("kill").args(["-9", &std::process::id().to_string()]).status();
         std::process::abort();

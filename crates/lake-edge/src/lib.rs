@@ -272,8 +272,9 @@ fn finish(console: &Console, args: &RunArgs, summary: &Summary) -> Exit {
 #[expect(clippy::disallowed_methods, reason = "the edge is the one place that reads the environment")]
 fn arm_faults() {
     use lake_core::operator::{MUTATED, Mutation};
-    if let Ok(point) = std::env::var("SLUICE_FAULT") {
-        let _ = lake_core::faultpoint::ARMED.set(point);
+    if let Ok(fault) = std::env::var("SLUICE_FAULT") {
+        let (point, time) = fault.split_once('#').unwrap_or((fault.as_str(), "1"));
+        let _ = lake_core::faultpoint::ARMED.set((point.to_owned(), time.parse().unwrap_or(1)));
     }
     if let Some((operator, what)) = std::env::var("SLUICE_MUTATE").ok().as_deref().and_then(|text| text.split_once(':')) {
         let mutation = if what == "drop" { Mutation::Drop } else { Mutation::Double };

@@ -60,11 +60,13 @@ pub(crate) async fn run(args: &DeliverArgs, console: &Console) -> anyhow::Result
     for entries in waiting.chunks(BATCH_EVENTS) {
         let (events, unread) = read(&lake, entries).await;
         let (sent, outcome) = receiver.send(&events).await;
+        lake_core::fault_point!("emit.send.after");
         let now = lake_edge::now();
         events[..sent].iter().for_each(|event| cursor.pass(&event.entry, now));
         delivered += sent;
         if sent > 0 {
             cursor.save(&lake).await?;
+            lake_core::fault_point!("emit.cursor.after");
         }
         if let Err(error) = outcome.and(unread) {
             failed = Some(error);
