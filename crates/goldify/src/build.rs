@@ -45,11 +45,20 @@ pub(crate) struct Checked<'e> {
 impl<'e> Build<'e> {
     /// Resolves what a result depends on; `rotation` is the key that takes the place of the table's own.
     pub(crate) async fn of(edge: &'e Edge, rotation: Option<&TokenKey>) -> anyhow::Result<Self> {
+        // A rotation reads what the table is made from: that has passed.
+        Self::over(edge, rotation, rotation.is_some()).await
+    }
+
+    /// Resolves it for what the table is made from, with the key that it has.
+    pub(crate) async fn again(edge: &'e Edge) -> anyhow::Result<Self> {
+        Self::over(edge, None, true).await
+    }
+
+    async fn over(edge: &'e Edge, rotation: Option<&TokenKey>, is_trusted: bool) -> anyhow::Result<Self> {
         if edge.contract.gold().is_none() || edge.contract.model.is_none() {
             return Err(GoldError::NoModel).attach();
         }
-        // A rotation reads what the table is made from: that has passed.
-        let cut = Cut::of(edge, rotation.is_some()).await?;
+        let cut = Cut::of(edge, is_trusted).await?;
         let key = match rotation {
             Some(key) => keys::needed(edge).then(|| key.clone()),
             None => keys::choose(edge).await?,

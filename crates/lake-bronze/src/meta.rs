@@ -120,7 +120,7 @@ impl Meta {
     /// program reads.
     ///
     /// # Errors
-    /// When the contract is of another layer or has another source.
+    /// When the contract is of another layer or has another source, or its window has not ended.
     pub fn of_source<'a, S: SourceKind>(run: &Run, contract: &'a Contract) -> Result<(Self, &'a Bronze, &'a S), BronzeError> {
         let (meta, bronze) = Self::new(run, contract)?;
         let other = || BronzeError::Source { table: contract.table.clone(), expected: S::NAME };
@@ -130,7 +130,7 @@ impl Meta {
     /// Returns the meta columns of a run and the Bronze part of its contract.
     ///
     /// # Errors
-    /// When the contract is of another layer.
+    /// When the contract is of another layer, or the window of a windowed source has not ended.
     pub fn new<'a>(run: &Run, contract: &'a Contract) -> Result<(Self, &'a Bronze), BronzeError> {
         let bronze = contract.bronze().ok_or_else(|| BronzeError::Layer { table: contract.table.clone() })?;
         // Of a topic a run takes what is new, whatever its window; the others ask for the window, once.

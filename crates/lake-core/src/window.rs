@@ -69,8 +69,12 @@ pub fn instant(text: &str) -> Result<DateTime<Utc>, WindowError> {
         Ok(date) => date.and_time(chrono::NaiveTime::MIN).and_utc(),
         Err(_) => DateTime::parse_from_rfc3339(text).map_err(|_| unreadable())?.with_timezone(&Utc),
     };
-    // Days are added to it and taken away; a calendar ends somewhere.
-    if (1..=9999).contains(&at.year()) { Ok(at) } else { Err(unreadable()) }
+    if in_calendar(at) { Ok(at) } else { Err(unreadable()) }
+}
+
+/// Days are added to an instant and taken away, and it is written and read again: a calendar ends somewhere.
+fn in_calendar(at: DateTime<Utc>) -> bool {
+    (1..=9999).contains(&at.year())
 }
 
 impl FromStr for Window {
@@ -83,7 +87,9 @@ impl FromStr for Window {
         }
         NaiveDate::from_str(text).map_err(|_| WindowError::Instant(text.to_owned()))?;
         let from = instant(text)?;
-        Self::new(from, from + Duration::days(1))
+        let to = from + Duration::days(1);
+        // The day after the last one could be written, in a summary, and never be read again.
+        if in_calendar(to) { Self::new(from, to) } else { Err(WindowError::Instant(text.to_owned())) }
     }
 }
 
@@ -123,7 +129,7 @@ mod tests {
         assert!(matches!("2017-12-30/2017-12-30".parse::<Window>(), Err(WindowError::Empty { .. })));
         assert!(matches!("yesterday".parse::<Window>(), Err(WindowError::Instant(_))));
         assert!(matches!("2017-12-30/soon".parse::<Window>(), Err(WindowError::Instant(_))));
-        for far in ["+262142-12-31", "-262143-01-01", "2017-12-30/+10000-01-01", "0000-01-01"] {
+        for far in ["+262142-12-31", "-262143-01-01", "2017-12-30/+10000-01-01", "0000-01-01", "9999-12-31"] {
             assert!(matches!(far.parse::<Window>(), Err(WindowError::Instant(_))), "{far}");
         }
     }

@@ -22,8 +22,10 @@ use lake_table::{
     Batch, DataFile, DataWriter, Lake, NewFile, Plan, Proposal, Table, TableSpec,
     columns::{constant_string, constant_timestamp},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
+/// Fact of a commit that puts the rows of a rebuild in place of all that were there.
+pub(crate) const REBUILT: &str = "rebuilt";
 /// Rows that wait before they are written.
 const BATCH_ROWS: usize = 8_192;
 
@@ -144,10 +146,11 @@ impl Leftovers {
         };
         let Some(mut table) = Table::open(&self.lake, &self.spec).await.attach()? else { return Ok(()) };
         let added: u64 = self.taken.iter().sum();
+        let facts = rebuild.then(|| (REBUILT.to_owned(), serde_json::Value::from(true)));
         let summary = Summary {
             table: self.spec.name.clone(),
             ledger: Ledger { read: added, accepted: added, ..Ledger::default() },
-            facts: BTreeMap::new(),
+            facts: facts.into_iter().collect(),
             ..summary
         };
         let plan = async |table: &Table| proposal(table, &come, added, (progress, rebuild), &summary).await;

@@ -5,7 +5,7 @@ use crate::{
     fault,
     leftover::Reason,
     plan::{self, Ask, Input},
-    quarantine::{Context, Leftovers, Progress},
+    quarantine::{Context, Leftovers, Progress, REBUILT},
     route::RoutePlan,
     source::{self, Decodings},
     upsert::{Change, Files, Stamp, Target},
@@ -183,7 +183,7 @@ impl<'e> Job<'e> {
             facts.insert("resolved_rows".to_owned(), change.resolved.into());
         }
         if rebuild {
-            facts.insert("rebuilt".to_owned(), true.into());
+            facts.insert(REBUILT.to_owned(), true.into());
         }
         let gone = if rebuild { table.rows() } else { 0 };
         Ok(Plan::Commit(Proposal {

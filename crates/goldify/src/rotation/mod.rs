@@ -1,9 +1,10 @@
 //! `goldify rotate-key`: another key for all tables that hold tokens, in one planned step.
 //!
 //! Nothing is committed before every table was made again from the inputs that it is made from and compared with what stands
-//! there (`exchange`). Then the plan is recorded (`record`), each table is replaced in one commit, and the end is recorded. A run
-//! that was stopped goes on from the record; a table that has the new key is done. Between the first table and the last, tokens
-//! of both keys stand in the lake, never in one table: every token's key stands beside it, and `keys` refuses to join them.
+//! there (`exchange`): with the new key, or with its own when it reads tokens of others, which do not have the new one yet. Then
+//! the plan is recorded (`record`), each table is replaced in one commit, and the end is recorded. A run that was stopped goes on
+//! from the record; a table that has the new key is done. Between the first table and the last, tokens of both keys stand in the
+//! lake, never in one table: every token's key stands beside it, and `keys` refuses to join them.
 //!
 //! To lineage each table is a run of `goldify` of its own, which begins when the table's turn comes: until then nothing is done.
 
@@ -121,6 +122,11 @@ impl Rotation<'_> {
         for (remake, holder) in remakes.iter().zip(&first) {
             checked.push(self.check(&remake.edge, holder, &mut progress).await?);
         }
+        if self.rotations.pending().is_none() {
+            for holder in &later {
+                self.stands(holder).await?;
+            }
+        }
         fault_point!("rotate.plan.before");
         self.rotations.plan(&self.lake, &self.step(&turns)).await?;
         let planned = self.planned().await?;
@@ -153,6 +159,20 @@ impl Rotation<'_> {
             progress.exchange.compare(&edge.contract, &tokens, &holder.table, &one.built.accepted).await?;
         }
         Ok(one)
+    }
+
+    /// A table that waits for others cannot be made with the new key yet. With its own it must come out as it stands: what is
+    /// wrong with it must not come to light when others have changed already.
+    async fn stands(&self, holder: &Holder) -> anyhow::Result<()> {
+        for remake in &self.remakes(&[holder], &Progress::default()).await? {
+            let edge = &remake.edge;
+            // Its own key may be gone.
+            if keys::choose(edge).await.is_ok() {
+                let one = Build::again(edge).await?.check().await?;
+                Exchange::default().compare(&edge.contract, &[], &holder.table, &one.built.accepted).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn commit(&self, remake: &Remake, one: &Checked<'_>, holder: &Holder, progress: &mut Progress) -> anyhow::Result<()> {
@@ -215,11 +235,16 @@ impl Rotation<'_> {
         }
         let secret = self.rotations.key().map_or(policy.token_key_secret.as_str(), |key| key.secret.as_str());
         // The old key may be gone: only the new one is needed.
-        let Ok(old) = self.args.place.secrets.get(secret).and_then(|text| keys::parse(&text, secret)) else { return Ok(None) };
-        if old.id == self.to.id && old.token("") != self.key.token("") {
-            return refused(format!("is another key than that in `{secret}`, which has the same id"));
+        let read = |secret: &str| self.args.place.secrets.get(secret).and_then(|text| keys::parse(&text, secret)).ok();
+        let old = read(secret);
+        // Of a rotation that was stopped some tables have the key that it began with.
+        let begun = self.rotations.pending().and_then(|pending| Some((read(&pending.secret)?, pending.secret.as_str())));
+        for (key, secret) in old.iter().map(|old| (old, secret)).chain(begun.iter().map(|(key, secret)| (key, *secret))) {
+            if key.id == self.to.id && key.token("") != self.key.token("") {
+                return refused(format!("is another key than that in `{secret}`, which has the same id"));
+            }
         }
-        Ok(Some(NamedKey { id: old.id, secret: secret.to_owned() }))
+        Ok(old.map(|old| NamedKey { id: old.id, secret: secret.to_owned() }))
     }
 
     /// The record with the plan in it; another rotation may have come first.

@@ -83,7 +83,9 @@ impl Rotations {
             if !done && number == self.last && step % 2 == 1 {
                 self.pending = Some(key());
             }
-            self.old.extend((from.is_valid(row) && done).then(|| from.value(row).to_owned()));
+            // The end of a rotation that was stopped finds the new key in most tables; its plan says what they had before.
+            let replaced = number <= step / 2 && from.is_valid(row) && from.value(row) != ids.value(row);
+            self.old.extend(replaced.then(|| from.value(row).to_owned()));
             self.secrets.extend([old, secrets].iter().filter(|c| c.is_valid(row)).map(|c| c.value(row).to_owned()));
         }
         Ok(())
