@@ -84,6 +84,12 @@ async fn plan(ask: Ask<'_>, number: usize, input: Table, target: i64, of: (&Tabl
     let (table, recalls) = of;
     let name = input.spec().name.clone();
     let progress = table.txn(input.id()).await.attach()?;
+    if let Some(progress) = progress.filter(|progress| ask.full_refresh && *progress > target) {
+        // Progress never goes back: what came after the target would not be read again.
+        return Err(fault::data(format_args!(
+            "rebuild from version {target} of `{name}`: the table has read version {progress}"
+        )));
+    }
     let consumed = progress.filter(|_| !ask.full_refresh);
     let newest_date = newest_date(&input, target, ask).await?;
     if consumed.is_some_and(|consumed| consumed >= target) {
