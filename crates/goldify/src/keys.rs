@@ -125,16 +125,20 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Checks the rows that stand in the table at the snapshot of the commit: a rotation may have come in between.
+    /// Checks, at the snapshot of the commit, that no rotation came in between: the rows that stand in the table have the key of
+    /// those to come; of a rotation, that it is still the last one.
     ///
     /// # Errors
-    /// [`Fault::Transient`] when the rows have another key.
+    /// [`Fault::Transient`] when there is another key.
     pub(crate) async fn check(&self, table: &Table) -> anyhow::Result<()> {
-        if self.rotates {
-            return Ok(());
-        }
-        let ids = ids(table).await?;
-        match ids.into_iter().find(|id| Some(id) != self.key_id.as_ref()) {
+        let other = if self.rotates {
+            let rotations = Rotations::read(table.lake()).await?;
+            let last = rotations.pending().or(rotations.key()).map(|key| key.id.clone());
+            last.filter(|last| self.key_id.as_ref().is_some_and(|own| own != last))
+        } else {
+            ids(table).await?.into_iter().find(|id| Some(id) != self.key_id.as_ref())
+        };
+        match other {
             None => Ok(()),
             Some(id) => Err(GoldError::KeyChanged { table: table.spec().name.clone(), id }).attach(),
         }

@@ -321,3 +321,20 @@ fn a_table_of_other_tables_tokens_is_looked_at_before_anything_changes() {
     assert_eq!(rotate(&world, NEW), ExitCode::SUCCESS);
     assert_eq!(keys(&world), [["k2"], ["k2"], ["k2"]]);
 }
+
+#[test]
+fn a_rotation_that_another_has_followed_commits_nothing() {
+    let world = world();
+    secret(&world, "masking/third", "k3", "77");
+    assert_eq!(rotate(&world, NEW), ExitCode::SUCCESS);
+    assert_eq!(rotate(&world, "masking/third"), ExitCode::SUCCESS);
+    let spec = TableSpec::of(&world.contract("gold_dim_customers"));
+    for (id, is_last) in [("k2", false), ("k3", true)] {
+        let guard = crate::keys::Guard { key_id: Some(id.to_owned()), rotates: true };
+        let checked = run(async {
+            let table = Table::open(&world.lake(), &spec).await.unwrap().unwrap();
+            guard.check(&table).await
+        });
+        assert_eq!(checked.is_ok(), is_last, "{id}");
+    }
+}
