@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, anyhow};
 use lake_core::{Fault, Secret};
-use std::{path::PathBuf, str::FromStr};
+use std::{env::VarError, path::PathBuf, str::FromStr};
 
 /// A provider of secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,16 +43,31 @@ impl SecretStore {
             }
             Self::Env(prefix) => {
                 let variable = format!("{prefix}{}", name.replace(['/', '-'], "_").to_uppercase());
-                std::env::var(&variable).with_context(|| format!("failed to read secret `{name}` from variable {variable}"))
+                let read = std::env::var(&variable).map_err(|error| anyhow!(why(&error)));
+                read.with_context(|| format!("failed to read secret `{name}` from variable {variable}"))
             }
         };
         value.map(|text| Secret::new(text.trim_end_matches(['\r', '\n']).to_owned())).context(Fault::Config)
     }
 }
 
+/// Why a variable cannot be read; the error's own words would show what is in it.
+const fn why(error: &VarError) -> &'static str {
+    match error {
+        VarError::NotPresent => "it is not set",
+        VarError::NotUnicode(_) => "it is no text",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_that_is_no_text_is_not_shown() {
+        let secret = std::os::unix::ffi::OsStringExt::from_vec(b"hunter2\xff".to_vec());
+        assert_eq!((why(&VarError::NotUnicode(secret)), why(&VarError::NotPresent)), ("it is no text", "it is not set"));
+    }
 
     #[test]
     fn names_cannot_leave_the_directory() {
