@@ -225,6 +225,8 @@ fn config() -> SessionConfig {
     // Literals such as 1.10 are exact, and instants are UTC.
     options.sql_parser.parse_float_as_decimal = true;
     options.execution.time_zone = Some("UTC".to_owned());
+    // A filter may keep every row: a join that takes its result for the smaller side and is wrong does not fit the memory.
+    options.optimizer.default_filter_selectivity = 100;
     // Dimensions and orders fit one hash table; repartitioning millions of fact rows to split it costs more than it saves.
     options.optimizer.hash_join_single_partition_threshold = 96 << 20;
     options.optimizer.hash_join_single_partition_threshold_rows = 600_000;
