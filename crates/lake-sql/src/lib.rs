@@ -13,6 +13,7 @@ mod cast;
 mod error;
 mod functions;
 mod lineage;
+mod memory;
 mod model;
 pub mod proof;
 pub mod rule;

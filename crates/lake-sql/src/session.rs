@@ -4,6 +4,7 @@ use crate::{
     Rows, SqlError,
     error::MEMORY_BYTES,
     functions,
+    memory::SharedPool,
     scan::{PARTITIONS, Scan},
     spill::SpillWriter,
     statement, view,
@@ -11,10 +12,7 @@ use crate::{
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use deltalake::datafusion::{
     dataframe::DataFrame,
-    execution::{
-        SendableRecordBatchStream, SessionStateBuilder, memory_pool::FairSpillPool, runtime_env::RuntimeEnv,
-        runtime_env::RuntimeEnvBuilder,
-    },
+    execution::{SendableRecordBatchStream, SessionStateBuilder, runtime_env::RuntimeEnv, runtime_env::RuntimeEnvBuilder},
     physical_plan::{displayable, execute_stream},
     prelude::{SessionConfig, SessionContext},
 };
@@ -50,7 +48,7 @@ impl Session {
     /// # Errors
     /// When the engine cannot be made.
     pub fn new(policy: &Policy, key: Option<&TokenKey>) -> Result<Self, SqlError> {
-        let pool = Arc::new(FairSpillPool::new(MEMORY_BYTES));
+        let pool = Arc::new(SharedPool::new(MEMORY_BYTES));
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc().map_err(SqlError::run)?;
         let state = SessionStateBuilder::new().with_config(config()).with_runtime_env(runtime).with_default_features().build();
         let context = SessionContext::new_with_state(state);
