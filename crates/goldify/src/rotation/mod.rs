@@ -104,19 +104,19 @@ impl Rotation<'_> {
     async fn run(&self) -> anyhow::Result<Summary> {
         let holders = self.holders().await?;
         let mut turns: Vec<Turn> = holders.iter().map(Holder::turn).collect();
-        let (done, todo): (Vec<Holder>, Vec<Holder>) =
+        let (done, left): (Vec<Holder>, Vec<Holder>) =
             holders.into_iter().partition(|holder| holder.ids.iter().all(|id| *id == self.to.id));
         let lake = self.rotations.key().or(self.from.as_ref());
-        if todo.is_empty() && self.rotations.pending().is_none() && lake.is_some_and(|key| key.id == self.to.id) {
+        if left.is_empty() && self.rotations.pending().is_none() && lake.is_some_and(|key| key.id == self.to.id) {
             return Ok(self.summary.clone());
         }
         let mut progress = Progress::default();
         progress.rotated.extend(done.into_iter().map(|holder| (holder.name().to_owned(), (None, holder.table.version()))));
         let waits = |holder: &Holder| {
             let inputs = self.contracts.get(holder.name()).map(Contract::inputs).unwrap_or_default();
-            todo.iter().any(|other| inputs.contains(&other.name()))
+            left.iter().any(|other| inputs.contains(&other.name()))
         };
-        let (later, first): (Vec<&Holder>, Vec<&Holder>) = todo.iter().partition(|holder| waits(holder));
+        let (later, first): (Vec<&Holder>, Vec<&Holder>) = left.iter().partition(|holder| waits(holder));
         let remakes = self.remakes(&first, &progress).await?;
         let mut checked = Vec::new();
         for (remake, holder) in remakes.iter().zip(&first) {
