@@ -1,6 +1,7 @@
 """Kills programs at every fault point, resumes, and compares all tables with those of an undisturbed run.
 
-`python -m proofs.crash [--sample]`: fault point x program, two copies of every program at once, a contract that is
+`python -m proofs.crash [--sample]`: fault point x program (every program that passes a point dies there once on its lake,
+and the day is resumed until it ends well), two copies of every program at once, a contract that is
 mended between crash and retry; a replay, a rotation and a delivery of lineage, killed everywhere. `python -m proofs.crash
 --random N`: whole runs killed at N random moments. With `--lake s3://BUCKET/PREFIX` all lakes stand there instead of in a
 directory.
@@ -24,6 +25,8 @@ from proofs.stores import Place
 
 DAY = places.DAYS[1]
 FOLDER = places.PROOFS / "crash"
+# One file for each program that has died at the point in hand.
+DEAD = FOLDER / "dead"
 # The fault points of a program's own crate start with its source or layer; all others may be reached by any program.
 OWNERS = {
     "fx": ("ingest-fx",), "hubspot": ("ingest-hubspot",), "kafka": ("ingest-kafka",), "snowflake": ("ingest-snowflake",),
@@ -39,7 +42,7 @@ INGEST = ("ingest-fx", "ingest-hubspot", "ingest-kafka", "ingest-snowflake", "in
 KILLS_A_LAKE = 8
 # Points of the small sample in ci/test: the commit that everything relies on, in one program of each kind.
 BETWEEN = ("silver.quarantine.after", "silver.held.after")
-SAMPLE = (("table.commit.before", "ingest-kafka"), ("table.commit.after", "silverize"), ("table.commit.before", "goldify"))
+SAMPLE = {"table.commit.before": ("ingest-kafka", "goldify"), "table.commit.after": ("silverize",)}
 
 
 @dataclass
@@ -102,43 +105,70 @@ def fault_points(programs: Path) -> list[str]:
     return text.split()
 
 
-def cases(programs: Path, sample: bool) -> list[tuple[str, str]]:
-    """Returns the (fault point, program) pairs that can meet."""
+def cases(programs: Path, sample: bool) -> dict[str, tuple[str, ...]]:
+    """Returns the fault points, each with the programs that can pass it."""
     points = fault_points(programs)
     if not points:
         raise SystemExit("crash: no fault point registered itself; build with ci/build --faults")
     if sample:
-        return [case for case in SAMPLE if case[0] in points]
-    found = []
+        return {point: programs for point, programs in SAMPLE.items() if point in points}
+    found = {}
     for point in points:
         prefix = point.split(".")[0]
         if prefix in by_hand.OWN or point in ELSEWHERE:
             continue  # no day passes it
-        owners = INGEST if prefix == "bronze" else OWNERS.get(prefix, (*day.PROGRAMS, "run-pipeline"))
-        found += [(point, program) for program in owners]
+        found[point] = INGEST if prefix == "bronze" else OWNERS.get(prefix, (*day.PROGRAMS, "run-pipeline"))
         if point.startswith("table.commit."):
-            found += [(f"{point}#2", program) for program in SECOND_COMMIT]
+            found[f"{point}#2"] = SECOND_COMMIT
     return found
 
 
-def armed(bench: Bench, point: str, program: str) -> Path:
-    """Returns a directory of programs in which one dies at a point. Children of run-pipeline do not inherit its fault."""
-    scripts = {other: 'unset SLUICE_FAULT\nexec -a {program} "{real}" "$@"\n' for other in day.PROGRAMS}
-    scripts[program] = f'export SLUICE_FAULT="{point}"\nexec -a {{program}} "{{real}}" "$@"\n'
+def armed(bench: Bench, point: str, victims: tuple[str, ...], *, once: bool = True) -> Path:
+    """Returns a directory of programs in which each victim dies at a point, by default once and then no more.
+
+    Children of run-pipeline do not inherit its fault. Two processes of one program at the same time may both die.
+    """
+    shutil.rmtree(DEAD, ignore_errors=True)
+    DEAD.mkdir(parents=True)
+    disarmed = 'unset SLUICE_FAULT\nexec -a {program} "{real}" "$@"\n'
+    victim = f'unset SLUICE_FAULT\n[[ -e "{DEAD}/{{program}}" ]] || export SLUICE_FAULT="{point}"\n'
+    victim += '( exec -a {program} "{real}" "$@" )\ncode=$?\n'
+    victim += f'((code <= 128)) || touch "{DEAD}/{{program}}"\n' if once else ""
+    victim += 'exit "$code"\n'
+    scripts = {program: victim if program in victims else disarmed for program in (*day.PROGRAMS, *victims)}
     return day.programs(FOLDER / "programs", bench.programs, scripts)
 
 
-def killed(bench: Bench, point: str, program: str) -> str:
-    """Kills a program at a point, resumes; returns the outcome: `-` when the program does not pass the point."""
+def dead() -> set[str]:
+    """Returns the victims that have died."""
+    return {marker.name for marker in DEAD.iterdir()}
+
+
+def killed(bench: Bench, point: str, victims: tuple[str, ...]) -> dict[str, str]:
+    """Kills each program at a point, once, and resumes; returns what came of each: `-` when it does not pass the point."""
+    outcomes = dict.fromkeys(victims, "-")
     for name in ("new", "day") if point.startswith("table.create") else ("day", "new"):
+        left = tuple(program for program in victims if outcomes[program] == "-")
+        if not left:
+            break
         target = bench.fresh(name)
-        programs = armed(bench, point, program)
-        ended = day.run(bench.starts[name][1], target, programs=programs, env=bench.env, more=("--retries", "0"))
+        programs = armed(bench, point, left)
+        wrong = resumed(bench, name, target, programs)
+        if dead() or wrong:
+            wrong += lake.differences(bench.expected[name], contents(target))
+            outcomes |= dict.fromkeys(dead() or left, "same" if not wrong else "DIFFERENT\n" + "\n".join(wrong))
+    return outcomes
+
+
+def resumed(bench: Bench, name: str, target: Place, programs: Path) -> list[str]:
+    """Runs a window again and again until it ends well; says what is wrong when one run neither ended well nor lost a victim."""
+    while True:
+        before = dead()
+        ended = day.run(bench.starts[name][1], target, programs=programs, env=bench.env, more=("--resume", "--retries", "0"))
         if ended.code == 0:
-            continue
-        wrong = bench.resume(name, target)
-        return "same" if not wrong else "DIFFERENT\n" + "\n".join(wrong)
-    return "-"
+            return []
+        if dead() == before:
+            return [f"a run in which nothing was killed ended with {ended.code}", *ended.stderr.splitlines()[-8:]]
 
 
 def twice(bench: Bench) -> list[str]:
@@ -169,7 +199,7 @@ def mended(bench: Bench) -> list[str]:
     for point in between:
         contract.write_text(broken)
         target = bench.fresh("day")
-        programs = armed(bench, point, "silverize")
+        programs = armed(bench, point, ("silverize",), once=False)
         ended = day.run(DAY, target, programs=programs, env=bench.env, contracts=contracts, more=("--retries", "0"))
         if ended.outcomes().get("silver_order_items", "").startswith("failed"):
             # The mended contract is the repository's own.
@@ -202,10 +232,10 @@ def delivered(bench: Bench) -> list[str]:
 def matrix(bench: Bench) -> int:
     """Prints the matrix; returns the number of cases that left other tables."""
     results: dict[str, dict[str, str]] = {}
-    for point, program in cases(bench.programs, bench.sample):
-        outcome = killed(bench, point, program)
-        results.setdefault(point, {})[program] = outcome
-        print(f"  {point} x {program}: {outcome}", flush=True)
+    for point, victims in cases(bench.programs, bench.sample).items():
+        results[point] = killed(bench, point, victims)
+        for program, outcome in results[point].items():
+            print(f"  {point} x {program}: {outcome}", flush=True)
     programs = (*day.PROGRAMS, "run-pipeline")
     width = max(map(len, results))
     print(f"\n{'fault point':<{width}}  " + "  ".join(programs))
