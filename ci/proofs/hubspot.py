@@ -22,7 +22,7 @@ from deltalake import DeltaTable
 from hubspot_account import Account, account
 from hubspot_bulk import EDITED_LAST, Bulk, survey_properties
 
-from proofs import places
+from proofs import ending, places
 from proofs.hubspot_rows import CONTACTS, PAIRS, Expected, differences
 
 FOLDER = places.PROOFS / "hubspot"
@@ -197,10 +197,7 @@ def main() -> int:
         found = differences(bench.lake, table, wanted)
         bench.problems += found
         print(f"hubspot: {table}: {len(wanted)} rows expected, {'all there and no other' if not found else 'NOT EQUAL'}")
-    for problem in bench.problems:
-        print(f"hubspot: {problem}")
-    print(f"hubspot: {bulk.contacts} contacts, {bulk.same_millisecond} of one millisecond: {len(bench.problems)} problems")
-    return 1 if bench.problems else 0
+    return ending.told("hubspot", f"{bulk.contacts} contacts, {bulk.same_millisecond} of one millisecond", bench.problems)
 
 
 if __name__ == "__main__":

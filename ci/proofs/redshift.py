@@ -21,7 +21,7 @@ import redshift_cluster as cluster
 import state
 from deltalake import DeltaTable
 
-from proofs import places
+from proofs import ending, places
 
 FOLDER = places.PROOFS / "redshift"
 TABLE, PLACE = "bronze_redshift_events", Path("bronze/redshift_events")
@@ -155,10 +155,7 @@ def main() -> int:
         windows(bench, options.rows)
     finally:
         cluster.stop()
-    for problem in bench.problems:
-        print(f"redshift: {problem}")
-    print(f"redshift: {options.rows:,} rows over the wire: {len(bench.problems)} problems")
-    return 1 if bench.problems else 0
+    return ending.told("redshift", f"{options.rows:,} rows over the wire", bench.problems)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ use futures::TryStreamExt as _;
 use lake_core::Exit;
 use lake_edge::{Attach as _, Console};
 use lake_table::{Lake, ParquetFileWriter, Table, TableSpec};
+use std::sync::Arc;
 
 /// The whole command.
 pub(crate) async fn run(args: CteArgs, console: Console) -> anyhow::Result<Exit> {
@@ -16,7 +17,7 @@ pub(crate) async fn run(args: CteArgs, console: Console) -> anyhow::Result<Exit>
 }
 
 async fn show(args: &CteArgs, console: &Console) -> anyhow::Result<u64> {
-    let (contracts, _) = lake_edge::load_contracts(&args.place.contracts)?;
+    let (contracts, policy) = lake_edge::load_contracts(&args.place.contracts)?;
     let contract = contracts.table(&args.table).attach()?;
     let (Some(gold), Some(model)) = (contract.gold(), contract.model.as_deref()) else {
         return Err(GoldError::NoModel).attach();
@@ -30,7 +31,8 @@ async fn show(args: &CteArgs, console: &Console) -> anyhow::Result<u64> {
     let missing = || GoldError::NotBuilt { table: args.table.clone() };
     let table = Table::open(&lake, &TableSpec::of(contract)).await.attach()?.ok_or_else(missing).attach()?;
     let last = table.last_summary().await.attach()?.ok_or_else(missing).attach()?;
-    let edge = lake_edge::edge(&args.place.again(&last), PROGRAM, env!("CARGO_PKG_VERSION"), console.clone())?;
+    let loaded = (Arc::new(contracts), policy);
+    let edge = lake_edge::edge(&args.place.again(&last), loaded, PROGRAM, env!("CARGO_PKG_VERSION"), console.clone())?;
     let cut = Cut::of(&edge, true).await?;
     let key = keys::choose(&edge).await?;
     keys::belong_together(&edge, cut.tables(), key.as_ref()).await?;

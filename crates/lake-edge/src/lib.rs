@@ -27,15 +27,15 @@ pub use secrets::SecretStore;
 
 use anyhow::Context as _;
 use lake_core::{Contract, Exit, Fault, Policy, Run, RunId, Secret, Summary, contract::ContractSet, summary};
-use std::{collections::BTreeMap, ffi::OsString, future::Future, process::ExitCode, time::Instant};
+use std::{collections::BTreeMap, ffi::OsString, future::Future, process::ExitCode, sync::Arc, time::Instant};
 
 /// What a program gets besides its own arguments.
 #[derive(Debug)]
 pub struct Edge {
     /// Identity, table and window of the run.
     pub run: Run,
-    /// All contracts.
-    pub contracts: ContractSet,
+    /// All contracts, as the process has read them: its edges share them.
+    pub contracts: Arc<ContractSet>,
     /// Contract of the run's table.
     pub contract: Contract,
     /// The policy.
@@ -117,12 +117,15 @@ where
         Err(exit) => return exit,
     };
     let common = args.run().clone();
+    arm_faults();
     panics::hide_caught();
     let console = Console::new(common.verbose);
     let started = Instant::now();
     let result = runtime().and_then(|runtime| {
         runtime.block_on(async {
-            let edge = open(&common, program, version, console.clone(), started)?;
+            let (contracts, policy) = load_contracts(&common.contracts)?;
+            let loaded = (Arc::new(contracts), policy);
+            let edge = Edge { started, ..edge(&common, loaded, program, version, console.clone())? };
             let (lake, identity) = (edge.lake.clone(), edge.run.clone());
             let teller = lineage::Teller::begin(&args, &edge, &edge.run).await?;
             let outcome = until_terminated(run(args, edge)).await;
@@ -188,38 +191,18 @@ async fn until_terminated<T>(work: impl Future<Output = anyhow::Result<T>>) -> a
     }
 }
 
-/// Makes the edge of a table for a program that works on more than one: [`main`] makes that of a single one.
+/// Makes the edge of a table by contracts that were loaded before, for a program that works on more than one: [`main`] makes that
+/// of a single one.
 ///
 /// # Errors
-/// As a program's own start: contracts, policy or lake that cannot be used.
-pub fn edge(args: &RunArgs, program: &'static str, version: &'static str, console: Console) -> anyhow::Result<Edge> {
-    open(args, program, version, console, Instant::now())
-}
-
-/// Does the work of a run on one table and tells its beginning and its end, for a program that works on more than one: [`main`]
-/// does so for that of a single one. The run begins here, however long its edge has been there.
-///
-/// # Errors
-/// As the work, and when beginning or end cannot be told.
-pub async fn tell<A: HasRun>(
-    args: &A,
-    edge: &Edge,
-    work: impl Future<Output = anyhow::Result<Summary>>,
-) -> anyhow::Result<Summary> {
-    let run = Run { started_at: now(), ..edge.run.clone() };
-    let teller = lineage::Teller::begin(args, edge, &run).await?;
-    teller.end(work.await).await
-}
-
-fn open(
+/// As a program's own start: a table without a contract, or a lake that cannot be used.
+pub fn edge(
     args: &RunArgs,
+    (contracts, policy): (Arc<ContractSet>, Policy),
     program: &'static str,
     version: &'static str,
     console: Console,
-    started: Instant,
 ) -> anyhow::Result<Edge> {
-    arm_faults();
-    let (contracts, policy) = load_contracts(&args.contracts)?;
     let contract = contracts.table(&args.table).attach()?.clone();
     let lake = lake_table::Lake::open(&args.lake).attach()?;
     let inputs = args.inputs.iter().map(|input| (input.table.clone(), input.version)).collect();
@@ -245,8 +228,23 @@ fn open(
         notes: Notes::default(),
         secrets: args.secrets.clone(),
         version,
-        started,
+        started: Instant::now(),
     })
+}
+
+/// Does the work of a run on one table and tells its beginning and its end, for a program that works on more than one: [`main`]
+/// does so for that of a single one. The run begins here, however long its edge has been there.
+///
+/// # Errors
+/// As the work, and when beginning or end cannot be told.
+pub async fn tell<A: HasRun>(
+    args: &A,
+    edge: &Edge,
+    work: impl Future<Output = anyhow::Result<Summary>>,
+) -> anyhow::Result<Summary> {
+    let run = Run { started_at: now(), ..edge.run.clone() };
+    let teller = lineage::Teller::begin(args, edge, &run).await?;
+    teller.end(work.await).await
 }
 
 fn finish(console: &Console, args: &RunArgs, summary: &Summary) -> Exit {

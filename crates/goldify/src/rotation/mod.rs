@@ -27,7 +27,10 @@ use lake_core::{
 use lake_edge::{Attach as _, Console, Edge, InputVersion, Output, RunArgs};
 use lake_table::{Lake, Table, TableSpec};
 use record::{NamedKey, Step, Turn};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// The whole command.
 pub(crate) async fn run(args: RotateArgs, console: Console) -> anyhow::Result<Exit> {
@@ -52,7 +55,8 @@ struct Rotation<'a> {
     args: &'a RotateArgs,
     console: &'a Console,
     lake: Lake,
-    contracts: ContractSet,
+    contracts: Arc<ContractSet>,
+    policy: Policy,
     key: TokenKey,
     to: NamedKey,
     rotations: Rotations,
@@ -95,8 +99,9 @@ async fn rotate(args: &RotateArgs, console: &Console) -> anyhow::Result<Summary>
     let window = Window::new(now - chrono::Duration::days(1), now)?;
     let summary = Summary { attempt: args.attempt, ..Summary::begun(run_id, PROGRAM, "ops_key_rotations", window) };
     let rotations = Rotations::read(&lake).await?;
-    let mut rotation = Rotation { args, console, lake, contracts, key, to, rotations, from: None, summary, now };
-    rotation.from = rotation.accept(&policy)?;
+    let contracts = Arc::new(contracts);
+    let mut rotation = Rotation { args, console, lake, contracts, policy, key, to, rotations, from: None, summary, now };
+    rotation.from = rotation.accept()?;
     rotation.run().await
 }
 
@@ -216,7 +221,7 @@ impl Rotation<'_> {
     }
 
     /// Whether the key may take the place of the lake's; returns that one, where its secret is known.
-    fn accept(&self, policy: &Policy) -> anyhow::Result<Option<NamedKey>> {
+    fn accept(&self) -> anyhow::Result<Option<NamedKey>> {
         let refused = |problem: String| {
             let (id, secret) = (self.to.id.clone(), self.to.secret.clone());
             Err(GoldError::KeyRefused { id, secret, problem }).attach()
@@ -233,7 +238,7 @@ impl Rotation<'_> {
             }
             _ => {}
         }
-        let secret = self.rotations.key().map_or(policy.token_key_secret.as_str(), |key| key.secret.as_str());
+        let secret = self.rotations.key().map_or(self.policy.token_key_secret.as_str(), |key| key.secret.as_str());
         // The old key may be gone: only the new one is needed.
         let read = |secret: &str| self.args.place.secrets.get(secret).and_then(|text| keys::parse(&text, secret)).ok();
         let old = read(secret);
@@ -279,7 +284,8 @@ impl Rotation<'_> {
                 output: self.args.output,
                 ..again
             };
-            let edge = lake_edge::edge(&run, PROGRAM, env!("CARGO_PKG_VERSION"), self.console.clone())?;
+            let loaded = (Arc::clone(&self.contracts), self.policy.clone());
+            let edge = lake_edge::edge(&run, loaded, PROGRAM, env!("CARGO_PKG_VERSION"), self.console.clone())?;
             remakes.push(Remake { args: Args { run }, edge });
         }
         Ok(remakes)
