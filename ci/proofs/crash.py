@@ -1,7 +1,7 @@
 """Kills programs at every fault point, resumes, and compares all tables with those of an undisturbed run.
 
-`python -m proofs.crash [--sample]`: fault point x program (every program that passes a point dies there once on its lake,
-and the day is resumed until it ends well), two copies of every program at once, a contract that is
+`python -m proofs.crash [--sample]`: fault point x program (on one lake every program dies once, at a point of its own, and
+is tried again), two copies of every program at once, a contract that is
 mended between crash and retry; a replay, a rotation and a delivery of lineage, killed everywhere. `python -m proofs.crash
 --random N`: whole runs killed at N random moments. With `--lake s3://BUCKET/PREFIX` all lakes stand there instead of in a
 directory.
@@ -17,16 +17,21 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 
-from proofs import by_hand, day, delivery, lake, places, replay, rotation, stores
+from proofs import by_hand, day, delivery, lake, lineage, places, replay, rotation, stores
 from proofs.stores import Place
 
 DAY = places.DAYS[1]
 FOLDER = places.PROOFS / "crash"
-# One file for each program that has died at the point in hand.
+# One file for each program that has died on the lake in hand.
 DEAD = FOLDER / "dead"
+# What a killed program ends with, so that run-pipeline tries it again.
+TRANSIENT = 75
+Case = tuple[str, str]
 # The fault points of a program's own crate start with its source or layer; all others may be reached by any program.
 OWNERS = {
     "fx": ("ingest-fx",), "hubspot": ("ingest-hubspot",), "kafka": ("ingest-kafka",), "snowflake": ("ingest-snowflake",),
@@ -42,7 +47,7 @@ INGEST = ("ingest-fx", "ingest-hubspot", "ingest-kafka", "ingest-snowflake", "in
 KILLS_A_LAKE = 8
 # Points of the small sample in ci/test: the commit that everything relies on, in one program of each kind.
 BETWEEN = ("silver.quarantine.after", "silver.held.after")
-SAMPLE = {"table.commit.before": ("ingest-kafka", "goldify"), "table.commit.after": ("silverize",)}
+SAMPLE = (("table.commit.before", "ingest-kafka"), ("table.commit.after", "silverize"), ("table.commit.before", "goldify"))
 
 
 @dataclass
@@ -74,7 +79,15 @@ class Bench:
         ended = day.run(window, target, programs=self.programs, env=self.env, more=("--resume",), contracts=contracts)
         if ended.code != 0:
             return [f"the resumed run ended with {ended.code}", *ended.stderr.splitlines()[-8:]]
-        return lake.differences(self.expected[name], contents(target))
+        return self.differences(name, target)
+
+    def differences(self, name: str, target: Place, *, copies: bool = False) -> list[str]:
+        """Returns how the tables differ from the undisturbed ones, and what is wrong with what the runs told of themselves.
+
+        `copies` says that two processes at once were one attempt, on purpose.
+        """
+        told = lineage.run_problems([event for _, event in lineage.outbox(target)], copies=copies)
+        return lake.differences(self.expected[name], contents(target)) + list(told)
 
 
 def contents(folder: Place) -> dict[str, Counter[tuple]]:
@@ -82,7 +95,7 @@ def contents(folder: Place) -> dict[str, Counter[tuple]]:
     commit, and a crash between two commits of one program may add one: their sums are compared instead."""
     found = lake.contents(folder, ("bronze", "silver", "gold", "quarantine", "held"))
     for place, table in lake.tables(folder):
-        if place == "ops/dq_verdicts":
+        if place in ("ops/dq_verdicts", "ops/quality_scores"):
             found[place] = lake.rows(table, lake.left_out(place) | {"version"})
         if place == "ops/ledger":
             kept = [row for row in table.to_pyarrow_table().to_pylist() if not row["table"].startswith(("quarantine_", "held_"))]
@@ -105,37 +118,45 @@ def fault_points(programs: Path) -> list[str]:
     return text.split()
 
 
-def cases(programs: Path, sample: bool) -> dict[str, tuple[str, ...]]:
-    """Returns the fault points, each with the programs that can pass it."""
+def cases(programs: Path, sample: bool) -> list[Case]:
+    """Returns the (fault point, program) pairs that can meet."""
     points = fault_points(programs)
     if not points:
         raise SystemExit("crash: no fault point registered itself; build with ci/build --faults")
     if sample:
-        return {point: programs for point, programs in SAMPLE.items() if point in points}
-    found = {}
+        return [case for case in SAMPLE if case[0] in points]
+    found = []
     for point in points:
         prefix = point.split(".")[0]
         if prefix in by_hand.OWN or point in ELSEWHERE:
             continue  # no day passes it
-        found[point] = INGEST if prefix == "bronze" else OWNERS.get(prefix, (*day.PROGRAMS, "run-pipeline"))
+        owners = INGEST if prefix == "bronze" else OWNERS.get(prefix, (*day.PROGRAMS, "run-pipeline"))
+        found += [(point, program) for program in owners]
         if point.startswith("table.commit."):
-            found[f"{point}#2"] = SECOND_COMMIT
+            found += [(f"{point}#2", program) for program in SECOND_COMMIT]
     return found
 
 
-def armed(bench: Bench, point: str, victims: tuple[str, ...], *, once: bool = True) -> Path:
-    """Returns a directory of programs in which each victim dies at a point, by default once and then no more.
+def rounds(left: list[Case]) -> Iterator[dict[str, str]]:
+    """Deals the pairs to as few lakes as there can be when each program dies once on each: program to point."""
+    points = {program: [point for point, other in left if other == program] for program in dict.fromkeys(program for _, program in left)}
+    for row in zip_longest(*points.values()):
+        yield {program: point for program, point in zip(points, row, strict=True) if point}
+
+
+def armed(bench: Bench, victims: dict[str, str], *, once: bool = True) -> Path:
+    """Returns a directory of programs in which each victim dies at its point: once, and is tried again, or every time.
 
     Children of run-pipeline do not inherit its fault. Two processes of one program at the same time may both die.
     """
     shutil.rmtree(DEAD, ignore_errors=True)
     DEAD.mkdir(parents=True)
-    disarmed = 'unset SLUICE_FAULT\nexec -a {program} "{real}" "$@"\n'
-    victim = f'unset SLUICE_FAULT\n[[ -e "{DEAD}/{{program}}" ]] || export SLUICE_FAULT="{point}"\n'
-    victim += '( exec -a {program} "{real}" "$@" )\ncode=$?\n'
-    victim += f'((code <= 128)) || touch "{DEAD}/{{program}}"\n' if once else ""
-    victim += 'exit "$code"\n'
-    scripts = {program: victim if program in victims else disarmed for program in (*day.PROGRAMS, *victims)}
+    scripts = dict.fromkeys(day.PROGRAMS, 'unset SLUICE_FAULT\nexec -a {program} "{real}" "$@"\n')
+    for program, point in victims.items():
+        scripts[program] = f'unset SLUICE_FAULT\n[[ -e "{DEAD}/{program}" ]] || export SLUICE_FAULT="{point}"\n'
+        scripts[program] += '( exec -a {program} "{real}" "$@" )\ncode=$?\n'
+        scripts[program] += f'if ((code > 128)); then touch "{DEAD}/{program}"; exit {TRANSIENT}; fi\n' if once else ""
+        scripts[program] += 'exit "$code"\n'
     return day.programs(FOLDER / "programs", bench.programs, scripts)
 
 
@@ -144,31 +165,18 @@ def dead() -> set[str]:
     return {marker.name for marker in DEAD.iterdir()}
 
 
-def killed(bench: Bench, point: str, victims: tuple[str, ...]) -> dict[str, str]:
-    """Kills each program at a point, once, and resumes; returns what came of each: `-` when it does not pass the point."""
-    outcomes = dict.fromkeys(victims, "-")
-    for name in ("new", "day") if point.startswith("table.create") else ("day", "new"):
-        left = tuple(program for program in victims if outcomes[program] == "-")
-        if not left:
-            break
-        target = bench.fresh(name)
-        programs = armed(bench, point, left)
-        wrong = resumed(bench, name, target, programs)
-        if dead() or wrong:
-            wrong += lake.differences(bench.expected[name], contents(target))
-            outcomes |= dict.fromkeys(dead() or left, "same" if not wrong else "DIFFERENT\n" + "\n".join(wrong))
-    return outcomes
-
-
-def resumed(bench: Bench, name: str, target: Place, programs: Path) -> list[str]:
-    """Runs a window again and again until it ends well; says what is wrong when one run neither ended well nor lost a victim."""
+def killed(bench: Bench, name: str, victims: dict[str, str]) -> tuple[set[str], list[str]]:
+    """Kills each program at its point in one window; returns which died, and how the tables differ afterwards."""
+    target = bench.fresh(name)
+    programs = armed(bench, victims)
     while True:
         before = dead()
-        ended = day.run(bench.starts[name][1], target, programs=programs, env=bench.env, more=("--resume", "--retries", "0"))
+        ended = day.run(bench.starts[name][1], target, programs=programs, env=bench.env, more=("--resume", "--retry-seconds", "0"))
         if ended.code == 0:
-            return []
-        if dead() == before:
-            return [f"a run in which nothing was killed ended with {ended.code}", *ended.stderr.splitlines()[-8:]]
+            return dead(), bench.differences(name, target)
+        # Who starts all others is started again from here.
+        if dead() - before != {"run-pipeline"}:
+            return dead(), [f"the run ended with {ended.code}", *ended.stderr.splitlines()[-8:]]
 
 
 def twice(bench: Bench) -> list[str]:
@@ -181,7 +189,7 @@ def twice(bench: Bench) -> list[str]:
         target = bench.fresh(name)
         ended = day.run(window, target, programs=programs, env=bench.env)
         wrong += [f"two copies, {window}: ended with {ended.code}\n{ended.stderr}"] if ended.code else []
-        wrong += lake.differences(bench.expected[name], contents(target))
+        wrong += bench.differences(name, target, copies=True)
     return wrong
 
 
@@ -199,7 +207,7 @@ def mended(bench: Bench) -> list[str]:
     for point in between:
         contract.write_text(broken)
         target = bench.fresh("day")
-        programs = armed(bench, point, ("silverize",), once=False)
+        programs = armed(bench, {"silverize": point}, once=False)
         ended = day.run(DAY, target, programs=programs, env=bench.env, contracts=contracts, more=("--retries", "0"))
         if ended.outcomes().get("silver_order_items", "").startswith("failed"):
             # The mended contract is the repository's own.
@@ -231,22 +239,31 @@ def delivered(bench: Bench) -> list[str]:
 
 def matrix(bench: Bench) -> int:
     """Prints the matrix; returns the number of cases that left other tables."""
+    left = cases(bench.programs, bench.sample)
     results: dict[str, dict[str, str]] = {}
-    for point, victims in cases(bench.programs, bench.sample).items():
-        results[point] = killed(bench, point, victims)
-        for program, outcome in results[point].items():
-            print(f"  {point} x {program}: {outcome}", flush=True)
+    for point, program in left:
+        results.setdefault(point, {})[program] = "-"
+    for name in bench.starts:
+        for victims in rounds(left):
+            died, wrong = killed(bench, name, victims)
+            outcome = "same" if not wrong else "DIFFERENT"
+            for program in died or victims if wrong else died:
+                results[victims[program]][program] = outcome
+            shown = ", ".join(f"{program} at {victims[program]}" for program in sorted(died)) or "nobody"
+            print(f"  {bench.starts[name][1]}: killed {shown}: {outcome}", *wrong, sep="\n    ", flush=True)
+        # What this window does not pass, the next one may.
+        left = [(point, program) for point, program in left if results[point][program] == "-"]
     programs = (*day.PROGRAMS, "run-pipeline")
     width = max(map(len, results))
     print(f"\n{'fault point':<{width}}  " + "  ".join(programs))
     for point, row in results.items():
-        shown = [row.get(program, "").split("\n")[0].ljust(len(program)) for program in programs]
+        shown = [row.get(program, "").ljust(len(program)) for program in programs]
         print(f"{point:<{width}}  " + "  ".join(shown))
     outcomes = [outcome for row in results.values() for outcome in row.values()]
     unreached = [point for point, row in results.items() if not bench.sample and all(outcome == "-" for outcome in row.values())]
     for point in unreached:
         print(f"NOT REACHED by any program: {point}")
-    wrong = sum(outcome.startswith("DIFFERENT") for outcome in outcomes) + len(unreached)
+    wrong = outcomes.count("DIFFERENT") + len(unreached)
     same = outcomes.count("same")
     print(f"crash matrix: {same} kills at {len(results)} points left the tables of an undisturbed run, {wrong} did not")
     return wrong

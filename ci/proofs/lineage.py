@@ -14,7 +14,8 @@ from datetime import datetime
 from pathlib import Path
 
 import yaml
-from proofs import openlineage, pii, places
+from proofs import openlineage, pii, places, stores
+from proofs.stores import Place
 
 ENDS = ("COMPLETE", "FAIL", "ABORT")
 BUILDERS = {"bronze": "ingest-", "silver": "silverize", "gold": "goldify"}
@@ -25,10 +26,10 @@ RUN_COLUMNS = {"_run_id", "_ingested_at"}
 Event = dict
 
 
-def outbox(lake: Path) -> list[tuple[str, Event]]:
+def outbox(lake: Place) -> list[tuple[str, Event]]:
     """Returns all events with their names, in the order of the names."""
-    folder = lake / "ops" / "lineage"
-    return [(str(file.relative_to(folder)), json.loads(file.read_text())) for file in sorted(folder.glob("*/*.json"))]
+    store = stores.of(lake / "ops" / "lineage")
+    return [(file, json.loads(store.read(file))) for file in store.files() if file.endswith(".json")]
 
 
 def contracts() -> dict[str, dict]:
@@ -104,14 +105,14 @@ def graph_problems(lake: Path, events: list[tuple[str, Event]]) -> Iterator[str]
                 yield f"no run of {work} tells of {table}"
 
 
-def run_problems(events: list[tuple[str, Event]]) -> Iterator[str]:
-    """Every run begins once and ends once, in this order, and is told from the others of its attempts."""
+def run_problems(events: list[Event], *, copies: bool = False) -> Iterator[str]:
+    """Every run begins once and ends once, in this order, and is told from the others of its attempts, but for `copies` of one."""
     runs: dict[str, list[str]] = defaultdict(list)
     attempts: Counter[tuple[str, int]] = Counter()
-    times = [datetime.fromisoformat(event["eventTime"]) for _, event in events]
+    times = [datetime.fromisoformat(event["eventTime"]) for event in events]
     if times != sorted(times):
         yield "the names of events do not sort by their times"
-    for _, event in events:
+    for event in events:
         run = event["run"]
         runs[run["runId"]].append(event["eventType"])
         if event["eventType"] == "START":
@@ -122,7 +123,8 @@ def run_problems(events: list[tuple[str, Event]]) -> Iterator[str]:
     for run, kinds in runs.items():
         if len(kinds) != 2 or kinds[0] != "START" or kinds[1] not in ENDS:
             yield f"run {run} tells {kinds} instead of one beginning and one end"
-    yield from (f"attempt {attempt} of run {run} began {count} times" for (run, attempt), count in attempts.items() if count > 1)
+    again = {} if copies else {one: count for one, count in attempts.items() if count > 1}
+    yield from (f"attempt {attempt} of run {run} began {count} times" for (run, attempt), count in again.items())
 
 
 def column_problems(lake: Path, events: list[tuple[str, Event]]) -> Iterator[str]:
@@ -229,8 +231,8 @@ def main() -> int:
     if not events:
         raise SystemExit(f"lineage: {lake} tells of no run")
     problems = [
-        *conformance_problems(events), *run_problems(events), *graph_problems(lake, events), *column_problems(lake, events),
-        *value_problems(events),
+        *conformance_problems(events), *run_problems([event for _, event in events]), *graph_problems(lake, events),
+        *column_problems(lake, events), *value_problems(events),
     ]  # fmt: skip
     ends = Counter(event["eventType"] for _, event in events)
     print(f"runs: {dict(ends)}; {masked_columns(events)} columns are made through a mask")
