@@ -42,5 +42,9 @@ fn what_cannot_be_shown_is_a_configuration_error() {
     assert_eq!(show(&world, "gold_product_performance", "orders", &to), ExitCode::from(2), "it reads what it must not show");
     let nowhere = world.root.path().join("nowhere/rows.parquet");
     assert_eq!(show(&world, "gold_dim_products", "starts", &nowhere), ExitCode::from(2), "no such directory");
+    let directory = world.root.path().join("directory");
+    std::fs::create_dir(&directory).unwrap();
+    assert_eq!(show(&world, "gold_dim_products", "starts", &directory), ExitCode::from(2), "a directory");
+    assert!(!world.root.path().join("directory.part").exists());
     assert!(!to.exists());
 }
