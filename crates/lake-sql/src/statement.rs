@@ -8,7 +8,7 @@ use deltalake::datafusion::{
         parser::{DFParser, Statement},
         planner::object_name_to_table_reference,
         sqlparser::{
-            ast::{self, BinaryOperator, Expr, ObjectName, Query, SetExpr, Visit as _, Visitor},
+            ast::{self, BinaryOperator, Expr, Ident, ObjectName, Query, SetExpr, Visit as _, Visitor},
             dialect::GenericDialect,
         },
     },
@@ -61,7 +61,8 @@ pub fn of_cte(sql: &str, cte: &str) -> Result<String, SqlError> {
         names.map(|cte| Reads::name(&ObjectName::from(vec![cte.alias.name.clone()]))).collect();
     let names = names?;
     match with {
-        Some(with) if names.contains(cte) => Ok(format!("{with} SELECT * FROM {cte}")),
+        // Quoted, it is that name and nothing else: in capitals, of several words, or one that SQL uses itself.
+        Some(with) if names.contains(cte) => Ok(format!("{with} SELECT * FROM {}", Ident::with_quote('"', cte))),
         _ => Err(SqlError::Cte { cte: cte.to_owned(), known: listed(&names, "none") }),
     }
 }
@@ -200,7 +201,7 @@ mod tests {
                      WINDOW w AS (PARTITION BY x ORDER BY x)) SELECT y FROM b ORDER BY y LIMIT 1";
         let asked = of_cte(model, "b").unwrap();
         assert!(asked.starts_with("WITH a AS (SELECT 1 AS x), b AS (SELECT SUM(x)"), "{asked}");
-        assert!(asked.ends_with(" SELECT * FROM b"), "{asked}");
+        assert!(asked.ends_with(" SELECT * FROM \"b\""), "{asked}");
         let unknown = of_cte(model, "c").unwrap_err().to_string();
         assert_eq!(unknown, "find `c` in the query: its common table expressions are `a`, `b`");
         assert_eq!(
@@ -209,5 +210,7 @@ mod tests {
         );
         // Names are compared, so that nothing else can be written in their place.
         assert!(of_cte(model, "b; SELECT 1").is_err());
+        let quoted = of_cte("WITH \"Order\" AS (SELECT 1 AS x) SELECT x FROM \"Order\"", "Order").unwrap();
+        assert_eq!(quoted, "WITH \"Order\" AS (SELECT 1 AS x) SELECT * FROM \"Order\"");
     }
 }
