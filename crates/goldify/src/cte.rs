@@ -25,6 +25,9 @@ async fn show(args: &CteArgs, console: &Console) -> anyhow::Result<u64> {
     if let Some(column) = gold.sensitive.first() {
         return Err(GoldError::SensitiveStep { column: column.clone() }).attach();
     }
+    if lake_sql::hides_small_groups(model).attach()? {
+        return Err(GoldError::SmallGroups).attach();
+    }
     let asked = lake_sql::of_cte(model, &args.cte).attach()?;
     let lake = Lake::open(&args.place.lake).attach()?;
     let missing = || GoldError::NotBuilt { table: args.table.clone() };

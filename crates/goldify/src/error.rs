@@ -14,6 +14,9 @@ pub(crate) enum GoldError {
         /// As `table.column`.
         column: String,
     },
+    /// A step of a model tells of small groups, which its result hides.
+    #[error("the model hides groups of few people by suppression_threshold(), so its steps are not shown")]
+    SmallGroups,
     /// No run has built the table.
     #[error("`{table}` is not built yet")]
     NotBuilt {
@@ -174,6 +177,7 @@ impl Faulty for GoldError {
             Self::NoModel
             | Self::NoLedger
             | Self::SensitiveStep { .. }
+            | Self::SmallGroups
             | Self::SnapshotWithoutDate
             | Self::SnapshotRules
             | Self::Unaccounted { .. }

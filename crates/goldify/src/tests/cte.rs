@@ -40,6 +40,7 @@ fn what_cannot_be_shown_is_a_configuration_error() {
     assert_eq!(show(&world, "gold_dim_products", "silver_products_history", &to), ExitCode::from(2), "an input is no step");
     assert_eq!(show(&world, "silver_orders", "starts", &to), ExitCode::from(2), "no Gold table");
     assert_eq!(show(&world, "gold_product_performance", "orders", &to), ExitCode::from(2), "it reads what it must not show");
+    assert_eq!(show(&world, "gold_dim_customers", "counted", &to), ExitCode::from(2), "it hides whom few are like");
     let nowhere = world.root.path().join("nowhere/rows.parquet");
     assert_eq!(show(&world, "gold_dim_products", "starts", &nowhere), ExitCode::from(2), "no such directory");
     let directory = world.root.path().join("directory");
