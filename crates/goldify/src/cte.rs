@@ -1,6 +1,6 @@
 //! `goldify show-cte`: the rows of one step of a model, over the inputs that its table is made from.
 
-use crate::{CteArgs, PROGRAM, build, cut::Cut, error::GoldError, keys};
+use crate::{CteArgs, PROGRAM, build::Build, error::GoldError};
 use anyhow::Context as _;
 use futures::TryStreamExt as _;
 use lake_core::Exit;
@@ -34,10 +34,11 @@ async fn show(args: &CteArgs, console: &Console) -> anyhow::Result<u64> {
     let table = Table::open(&lake, &TableSpec::of(contract)).await.attach()?.ok_or_else(missing).attach()?;
     let last = table.last_summary().await.attach()?.ok_or_else(missing).attach()?;
     let edge = lake_edge::edge(&args.place.again(&last), PROGRAM, env!("CARGO_PKG_VERSION"), console.clone())?;
-    let cut = Cut::of(&edge, true).await?;
-    let key = keys::choose(&edge).await?;
-    keys::belong_together(&edge, cut.tables(), key.as_ref()).await?;
-    let session = build::session(&edge, &cut, key.as_ref())?;
+    let build = Build::again(&edge).await?;
+    if !build.release.made(&last) {
+        return Err(GoldError::OtherModel { table: args.table.clone() }).attach();
+    }
+    let session = build.session()?;
     let (schema, mut rows) = session.run_with_schema(&asked).await.attach()?;
     let mut file = ParquetFileWriter::create(&args.to, &schema).attach()?;
     while let Some(batch) = rows.try_next().await.attach()? {

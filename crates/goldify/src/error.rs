@@ -23,6 +23,12 @@ pub(crate) enum GoldError {
         /// The table.
         table: String,
     },
+    /// The model is not the one that built the table.
+    #[error("the model of `{table}`, its contract or the policy has changed since the table was built")]
+    OtherModel {
+        /// The table.
+        table: String,
+    },
     /// The contract accounts for inputs without saying how.
     #[error("the contract accounts for inputs, but there is no ledger.sql beside it")]
     NoLedger,
@@ -189,6 +195,7 @@ impl Faulty for GoldError {
                 Fault::Transient
             }
             Self::NotBuilt { .. }
+            | Self::OtherModel { .. }
             | Self::Unchecked { .. }
             | Self::NotPassed { .. }
             | Self::Broken { .. }
@@ -201,7 +208,7 @@ impl Faulty for GoldError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::NotBuilt { table } => Some(format!("run goldify {table} first")),
+            Self::NotBuilt { table } | Self::OtherModel { table } => Some(format!("run goldify {table} first")),
             Self::Missing { input } => Some(format!("build `{input}` first")),
             Self::Unchecked { input } => Some(format!("run dq-check {input}")),
             Self::NotPassed { input, version, .. } => Some(format!("run dq-check {input} --input {input}@{version}")),

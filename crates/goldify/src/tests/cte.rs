@@ -32,6 +32,19 @@ fn a_step_is_shown_as_it_was_when_the_table_was_built() {
 }
 
 #[test]
+fn a_model_that_has_changed_since_does_not_pass_for_the_one_that_built_the_table() {
+    let world = World::with_own_contracts();
+    world.products(&[SOUP]);
+    world.done("gold_dim_products", &[]);
+    let to = world.root.path().join("starts.parquet");
+    world.edit("gold/dim_products/model.sql", "    FROM starts\n", "    FROM starts WHERE TRUE\n");
+    assert_eq!(show(&world, "gold_dim_products", "starts", &to), ExitCode::from(65));
+    assert!(!to.exists());
+    world.done("gold_dim_products", &[]);
+    assert_eq!(show(&world, "gold_dim_products", "starts", &to), ExitCode::SUCCESS);
+}
+
+#[test]
 fn what_cannot_be_shown_is_a_configuration_error() {
     let world = World::with_own_contracts();
     world.products(&[SOUP]);
