@@ -71,12 +71,12 @@ class Bench:
         landed = DeltaTable(self.lake / PLACE).count() if (self.lake / PLACE / "_delta_log").is_dir() else 0
         self.expect(landed, 0, f"{what}: rows landed")
 
-    def land(self, window: str) -> None:
-        """Lands a window that must hold exactly what the source holds in its bounds."""
+    def land(self, window: str) -> int:
+        """Lands a window that must hold exactly what the source holds in its bounds; returns its rows."""
         code, said, summary = self.run(window)
         if code != 0:
             self.problems.append(f"{window} ended with {code}: {said}")
-            return
+            return 0
         wanted, found = source(window), landed(self.lake, summary["run_id"])
         wrong = differing(wanted, found)
         self.expect(wrong, 0, f"{window}: rows that differ")
@@ -84,6 +84,7 @@ class Bench:
         self.expect(peak < PEAK_MAX, True, f"{window}: peak of {peak >> 20} MB below {PEAK_MAX >> 20} MB")
         seconds = summary["duration_ms"] / 1000
         print(f"redshift: {window}: {len(found):,} rows in {seconds:.1f} s, {peak >> 20} MB at most, {wrong} differ", flush=True)
+        return len(found)
 
 
 def fill(name: str, rows: int, start: str, step: str) -> None:
@@ -125,12 +126,14 @@ def windows(bench: Bench, rows: int) -> None:
     """Fills the source and lands its windows."""
     fill("e", rows, f"{DAY} 00:00", f"{86_000_000_000 // rows} microseconds")
     subprocess.run([places.SOURCES / "certificates", FOLDER / "other"], check=True)
-    bench.refused("a certificate of another authority", "certificate", ca_file=str(FOLDER / "other" / "ca.pem"))
+    # What only a server that was asked says: a file or a secret that is not there ends with 2 as well.
+    stranger = str(FOLDER / "other" / "ca.pem")
+    bench.refused("a certificate of another authority", "verify that the server is `localhost`", ca_file=stranger)
     wrong = FOLDER / "secrets" / "redshift"
     wrong.mkdir(parents=True)
     (wrong / "password").write_text(state.secret(cluster.WRONG_SECRET))
-    bench.refused("a wrong password", "password", secrets=f"file:{wrong.parent}")
-    bench.land(DAY)
+    bench.refused("a wrong password", "password authentication failed", secrets=f"file:{wrong.parent}")
+    bench.expect(bench.land(DAY), rows, "rows of the first window")
     fill("late", LATE, f"{DAY} 22:30", "1 second")
     fill("next", LATE, f"{NEXT} 08:00", "1 second")
     bench.land(NEXT)

@@ -88,7 +88,7 @@ Exit codes:
   0   done
   1   a bug
   2   usage or configuration, among them a model without that expression
-  65  the table is not there, or its inputs are no longer as it read them
+  65  the table is not there, or its model or inputs are no longer as it read them
   75  transient: run the same command again";
 
 /// Write the rows of one step of a table's model to a file, as they were when the table was built

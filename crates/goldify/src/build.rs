@@ -73,10 +73,15 @@ impl<'e> Build<'e> {
         Ok(Self { edge, key, proofs, as_of_date, release, guard })
     }
 
+    /// An engine in which its inputs stand.
+    pub(crate) fn session(&self) -> anyhow::Result<Session> {
+        session(self.edge, &self.release.cut, self.key.as_ref())
+    }
+
     /// Runs the model and checks its result; nothing reaches the lake.
     pub(crate) async fn check(self) -> anyhow::Result<Checked<'e>> {
         let edge = self.edge;
-        let mut session = session(edge, &self.release.cut, self.key.as_ref())?;
+        let mut session = self.session()?;
         fault_point!("gold.build.before");
         let built = lake_sql::build(&session, &edge.contract).await.attach()?;
         fault_point!("gold.build.after");
@@ -128,7 +133,7 @@ fn quarantine_summary(summary: &Summary, rows: u64) -> Summary {
 }
 
 /// An engine in which the inputs stand.
-pub(crate) fn session(edge: &Edge, cut: &Cut, key: Option<&TokenKey>) -> anyhow::Result<Session> {
+fn session(edge: &Edge, cut: &Cut, key: Option<&TokenKey>) -> anyhow::Result<Session> {
     let mut session = Session::new(&edge.policy, key).attach()?;
     session.allow(edge.contract.gold().map_or(&[], |gold| &gold.sensitive));
     session.set_as_of_date(edge.policy.as_of_date(edge.run.window));

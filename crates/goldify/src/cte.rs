@@ -1,6 +1,6 @@
 //! `goldify show-cte`: the rows of one step of a model, over the inputs that its table is made from.
 
-use crate::{CteArgs, PROGRAM, build, cut::Cut, error::GoldError, keys};
+use crate::{CteArgs, PROGRAM, build::Build, error::GoldError};
 use anyhow::Context as _;
 use futures::TryStreamExt as _;
 use lake_core::Exit;
@@ -26,6 +26,9 @@ async fn show(args: &CteArgs, console: &Console) -> anyhow::Result<u64> {
     if let Some(column) = gold.sensitive.first() {
         return Err(GoldError::SensitiveStep { column: column.clone() }).attach();
     }
+    if lake_sql::hides_small_groups(model).attach()? {
+        return Err(GoldError::SmallGroups).attach();
+    }
     let asked = lake_sql::of_cte(model, &args.cte).attach()?;
     let lake = Lake::open(&args.place.lake).attach()?;
     let missing = || GoldError::NotBuilt { table: args.table.clone() };
@@ -33,10 +36,11 @@ async fn show(args: &CteArgs, console: &Console) -> anyhow::Result<u64> {
     let last = table.last_summary().await.attach()?.ok_or_else(missing).attach()?;
     let loaded = (Arc::new(contracts), policy);
     let edge = lake_edge::edge(&args.place.again(&last), loaded, PROGRAM, env!("CARGO_PKG_VERSION"), console.clone())?;
-    let cut = Cut::of(&edge, true).await?;
-    let key = keys::choose(&edge).await?;
-    keys::belong_together(&edge, cut.tables(), key.as_ref()).await?;
-    let session = build::session(&edge, &cut, key.as_ref())?;
+    let build = Build::again(&edge).await?;
+    if !build.release.made(&last) {
+        return Err(GoldError::OtherModel { table: args.table.clone() }).attach();
+    }
+    let session = build.session()?;
     let (schema, mut rows) = session.run_with_schema(&asked).await.attach()?;
     let mut file = ParquetFileWriter::create(&args.to, &schema).attach()?;
     while let Some(batch) = rows.try_next().await.attach()? {

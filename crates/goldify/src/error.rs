@@ -14,9 +14,18 @@ pub(crate) enum GoldError {
         /// As `table.column`.
         column: String,
     },
+    /// A step of a model tells of small groups, which its result hides.
+    #[error("the model hides groups of few people by suppression_threshold(), so its steps are not shown")]
+    SmallGroups,
     /// No run has built the table.
     #[error("`{table}` is not built yet")]
     NotBuilt {
+        /// The table.
+        table: String,
+    },
+    /// The model is not the one that built the table.
+    #[error("the model of `{table}`, its contract or the policy has changed since the table was built")]
+    OtherModel {
         /// The table.
         table: String,
     },
@@ -174,6 +183,7 @@ impl Faulty for GoldError {
             Self::NoModel
             | Self::NoLedger
             | Self::SensitiveStep { .. }
+            | Self::SmallGroups
             | Self::SnapshotWithoutDate
             | Self::SnapshotRules
             | Self::Unaccounted { .. }
@@ -185,6 +195,7 @@ impl Faulty for GoldError {
                 Fault::Transient
             }
             Self::NotBuilt { .. }
+            | Self::OtherModel { .. }
             | Self::Unchecked { .. }
             | Self::NotPassed { .. }
             | Self::Broken { .. }
@@ -197,7 +208,7 @@ impl Faulty for GoldError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::NotBuilt { table } => Some(format!("run goldify {table} first")),
+            Self::NotBuilt { table } | Self::OtherModel { table } => Some(format!("run goldify {table} first")),
             Self::Missing { input } => Some(format!("build `{input}` first")),
             Self::Unchecked { input } => Some(format!("run dq-check {input}")),
             Self::NotPassed { input, version, .. } => Some(format!("run dq-check {input} --input {input}@{version}")),

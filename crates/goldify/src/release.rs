@@ -73,7 +73,7 @@ impl Release {
     /// When the table is made from newer inputs and that is not done, or from some newer and some older ones.
     pub(crate) async fn done(&self, table: &Table, older: Older) -> anyhow::Result<Option<Summary>> {
         let Some(last) = self.part.last_summary(table).await? else { return Ok(None) };
-        let same = fact(&last, FINGERPRINT) == Some(&self.fingerprint);
+        let same = self.made(&last);
         let done = |mut last: Summary| {
             last.outcome = Outcome::AlreadyDone;
             Some(last)
@@ -84,6 +84,11 @@ impl Release {
             Standing::Equal | Standing::Newer => Ok(None),
             Standing::Older | Standing::Mixed => Err(GoldError::Behind { table: table.spec().name.clone() }).attach(),
         }
+    }
+
+    /// Whether a run was made by the same model, contract, policy and key.
+    pub(crate) fn made(&self, last: &Summary) -> bool {
+        fact(last, FINGERPRINT) == Some(&self.fingerprint)
     }
 
     /// Replaces the content of a table, once.
@@ -104,7 +109,7 @@ impl Release {
             proposal.txns.extend(self.part.commits(table).await?);
             let last = self.part.last_summary(table).await?;
             if last.as_ref().and_then(|last| fact(last, DIGEST)).is_some_and(|digest| digest == content.digest) {
-                let same = last.as_ref().is_some_and(|last| fact(last, FINGERPRINT) == Some(&self.fingerprint));
+                let same = last.as_ref().is_some_and(|last| self.made(last));
                 return Ok(if same && !newer { unchanged(proposal) } else { Plan::Commit(proposal) });
             }
             let files = match &written {

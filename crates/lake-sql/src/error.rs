@@ -260,8 +260,23 @@ impl Faulty for SqlError {
             Self::Undeclared { .. } => {
                 Some("declare the table: a model under `inputs` of the contract, a rule under its `reads`".into())
             }
+            Self::Memory { .. } => {
+                Some("filter or aggregate before the model joins or sorts, or make a part of it a table of its own".into())
+            }
             Self::Lossy { .. } => Some("round or cast in the model, so that the loss is a decision".into()),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_runs_out_of_memory_reads_what_to_do() {
+        let error = SqlError::run(DataFusionError::ResourcesExhausted("sort".into()));
+        assert!(matches!(error, SqlError::Memory { mebibytes: 512 }), "{error}");
+        assert_eq!((error.fault(), error.hint().is_some()), (Fault::Config, true));
     }
 }

@@ -38,6 +38,9 @@ use std::{
 /// Name of the function that returns the date as of which a run sees the world.
 pub(crate) const AS_OF_DATE: &str = "as_of_date";
 
+/// Name of the function that returns the number of people from which on a group is told.
+pub(crate) const SUPPRESSION_THRESHOLD: &str = "suppression_threshold";
+
 type Apply = Arc<dyn Fn(ArrayRef) -> ArrayRef + Send + Sync>;
 
 /// A function of one column; functions of one session differ by name.
@@ -68,7 +71,7 @@ pub(crate) fn all(policy: &Policy, key: Option<&TokenKey>) -> Vec<ScalarUDF> {
     functions.push(business_date(policy.clone()));
     functions.push(round_significant::function());
     functions.push(constant("fiscal_first_month", ScalarValue::Int64(Some(policy.fiscal_year_first_month.into()))));
-    functions.push(constant("suppression_threshold", ScalarValue::Int64(Some(policy.suppression_threshold.into()))));
+    functions.push(constant(SUPPRESSION_THRESHOLD, ScalarValue::Int64(Some(policy.suppression_threshold.into()))));
     if let Some(key) = key {
         functions.push(constant("token_key_id", ScalarValue::Utf8(Some(key.id.clone()))));
         let key = key.clone();

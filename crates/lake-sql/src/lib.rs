@@ -29,7 +29,7 @@ pub use model::{Built, build};
 pub use scan::Rows;
 pub use session::{BatchStream, Session};
 pub use spill::{Spill, SpillWriter};
-pub use statement::{of_cte, reads_as_of_date};
+pub use statement::{hides_small_groups, of_cte, reads_as_of_date};
 
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// What every operator may hold, whatever the others hold: one that has nothing can spill nothing.
+/// What every reservation may hold, whatever the others hold: an operator that has nothing can spill nothing.
 const FLOOR_BYTES: usize = 16 << 20;
 
 /// The memory of one query, divided among the operators that hold some.
@@ -39,6 +39,10 @@ impl Held {
 
     fn add(&mut self, reservation: &MemoryReservation, bytes: usize) {
         let consumer = reservation.consumer();
+        // Nothing is given back of nothing: who only asked for it would stay a holder for good.
+        if bytes == 0 {
+            return;
+        }
         if consumer.can_spill() {
             *self.spillable.entry(consumer.id()).or_default() += bytes;
         } else {
@@ -71,17 +75,18 @@ impl SharedPool {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What an operator may hold in all.
-    fn share(&self, held: &Held, reservation: &MemoryReservation) -> usize {
+    /// What a reservation of `size` bytes may hold in all. Those of one operator get a share each, since the parts of a merge wait
+    /// for one another, but never more than is free.
+    fn share(&self, held: &Held, reservation: &MemoryReservation, size: usize) -> usize {
         let consumer = reservation.consumer();
         let own = held.spillable.get(&consumer.id()).copied().unwrap_or(0);
         let free = self.bytes.saturating_sub(held.total());
         if !consumer.can_spill() {
-            return reservation.size() + free;
+            return size + free;
         }
         let holders = held.spillable.len() + usize::from(own == 0);
         let part = self.bytes.saturating_sub(held.fixed) / (holders + 1);
-        part.min(own + free)
+        part.min(size + free)
     }
 }
 
@@ -100,9 +105,11 @@ impl MemoryPool for SharedPool {
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         let mut held = self.held();
-        let wanted = reservation.size() + additional;
-        let share = self.share(&held, reservation);
-        if wanted > share.max(FLOOR_BYTES) {
+        // Read once: another thread that shares the reservation changes it without our lock.
+        let size = reservation.size();
+        let wanted = size + additional;
+        let share = self.share(&held, reservation, size).max(FLOOR_BYTES);
+        if wanted > share {
             let name = reservation.consumer().name();
             return Err(DataFusionError::ResourcesExhausted(format!("{name} wants {wanted} bytes and may hold {share}")));
         }
@@ -141,6 +148,11 @@ mod tests {
     fn who_holds_nothing_takes_no_share() {
         let pool: Arc<dyn MemoryPool> = Arc::new(SharedPool::new(300 * MIB));
         let idle: Vec<MemoryReservation> = (0..40).map(|at| of(&pool, &format!("idle {at}"), true)).collect();
+        // An empty batch takes no share either.
+        for consumer in &idle {
+            consumer.try_grow(0).unwrap();
+            consumer.grow(0);
+        }
         let (one, other) = (of(&pool, "one", true), of(&pool, "other", true));
         one.try_grow(150 * MIB).unwrap();
         assert!(one.try_grow(1).is_err(), "half is left for who comes next");
@@ -151,6 +163,21 @@ mod tests {
         other.try_grow(50 * MIB).unwrap();
         assert_eq!(pool.reserved(), 150 * MIB);
         drop(idle);
+    }
+
+    #[test]
+    fn the_reservations_of_one_operator_take_what_is_there_and_no_more() {
+        let pool: Arc<dyn MemoryPool> = Arc::new(SharedPool::new(300 * MIB));
+        let merge = of(&pool, "aggregate", true);
+        let (replay, third) = (merge.new_empty(), merge.new_empty());
+        merge.try_grow(150 * MIB).unwrap();
+        assert!(merge.try_grow(1).is_err());
+        replay.try_grow(150 * MIB).unwrap();
+        assert!(third.try_grow(FLOOR_BYTES + 1).is_err(), "all is taken");
+        third.try_grow(FLOOR_BYTES).unwrap();
+        assert_eq!(pool.reserved(), 300 * MIB + FLOOR_BYTES);
+        drop((merge, replay, third));
+        assert_eq!(pool.reserved(), 0);
     }
 
     #[test]

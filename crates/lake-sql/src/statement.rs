@@ -1,6 +1,9 @@
 //! Accepts exactly one query over declared tables, before anything is planned.
 
-use crate::{SqlError, functions::AS_OF_DATE};
+use crate::{
+    SqlError,
+    functions::{AS_OF_DATE, SUPPRESSION_THRESHOLD},
+};
 use deltalake::datafusion::{
     error::DataFusionError,
     execution::context::SQLOptions,
@@ -8,7 +11,7 @@ use deltalake::datafusion::{
         parser::{DFParser, Statement},
         planner::object_name_to_table_reference,
         sqlparser::{
-            ast::{self, BinaryOperator, Expr, ObjectName, Query, SetExpr, Visit as _, Visitor},
+            ast::{self, BinaryOperator, Expr, Ident, ObjectName, Query, SetExpr, Visit as _, Visitor},
             dialect::GenericDialect,
         },
     },
@@ -45,8 +48,20 @@ pub(crate) fn query(sql: &str, declared: &BTreeSet<String>) -> Result<Statement,
 /// # Errors
 /// When the text is not one statement that is a query.
 pub fn reads_as_of_date(sql: &str) -> Result<bool, SqlError> {
+    calls(sql, AS_OF_DATE)
+}
+
+/// Whether a query hides groups of few people: its steps then hold what its result must not tell.
+///
+/// # Errors
+/// When the text is not one statement that is a query.
+pub fn hides_small_groups(sql: &str) -> Result<bool, SqlError> {
+    calls(sql, SUPPRESSION_THRESHOLD)
+}
+
+fn calls(sql: &str, function: &'static str) -> Result<bool, SqlError> {
     let statement = only_statement(sql)?;
-    Ok(only_query(&statement)?.visit(&mut AsOfDate).is_break())
+    Ok(only_query(&statement)?.visit(&mut Calls(function)).is_break())
 }
 
 /// Returns a query for all rows of one of the common table expressions (`WITH`) of another query.
@@ -61,7 +76,8 @@ pub fn of_cte(sql: &str, cte: &str) -> Result<String, SqlError> {
         names.map(|cte| Reads::name(&ObjectName::from(vec![cte.alias.name.clone()]))).collect();
     let names = names?;
     match with {
-        Some(with) if names.contains(cte) => Ok(format!("{with} SELECT * FROM {cte}")),
+        // Quoted, it is that name and nothing else: in capitals, of several words, or one that SQL uses itself.
+        Some(with) if names.contains(cte) => Ok(format!("{with} SELECT * FROM {}", Ident::with_quote('"', cte))),
         _ => Err(SqlError::Cte { cte: cte.to_owned(), known: listed(&names, "none") }),
     }
 }
@@ -147,16 +163,16 @@ impl Visitor for Reads {
     }
 }
 
-/// Breaks where the date is asked for.
-struct AsOfDate;
+/// Breaks where the function of this name is called.
+struct Calls(&'static str);
 
-impl Visitor for AsOfDate {
+impl Visitor for Calls {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
         // Names are those that the planner makes of them: in lower case where they are not quoted.
         let asked = match expression {
-            Expr::Function(function) => Reads::name(&function.name).is_ok_and(|name| name == AS_OF_DATE),
+            Expr::Function(function) => Reads::name(&function.name).is_ok_and(|name| name == self.0),
             _ => false,
         };
         if asked { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -192,7 +208,16 @@ fn listed(names: &BTreeSet<String>, none: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::of_cte;
+    use super::{hides_small_groups, of_cte};
+
+    #[test]
+    fn a_query_that_counts_people_before_it_tells_of_them_is_known() {
+        let hides = "WITH a AS (SELECT 1 AS n) SELECT CASE WHEN n < SUPPRESSION_THRESHOLD() THEN 'suppressed' END AS x FROM a";
+        assert!(hides_small_groups(hides).unwrap());
+        assert!(hides_small_groups("WITH a AS (SELECT suppression_threshold() AS x) SELECT 1 FROM a").unwrap());
+        assert!(!hides_small_groups("SELECT as_of_date() AS suppression_threshold").unwrap());
+        assert!(hides_small_groups("DROP TABLE t").is_err());
+    }
 
     #[test]
     fn a_common_table_expression_is_asked_for_with_all_that_it_stands_on() {
@@ -200,7 +225,7 @@ mod tests {
                      WINDOW w AS (PARTITION BY x ORDER BY x)) SELECT y FROM b ORDER BY y LIMIT 1";
         let asked = of_cte(model, "b").unwrap();
         assert!(asked.starts_with("WITH a AS (SELECT 1 AS x), b AS (SELECT SUM(x)"), "{asked}");
-        assert!(asked.ends_with(" SELECT * FROM b"), "{asked}");
+        assert!(asked.ends_with(" SELECT * FROM \"b\""), "{asked}");
         let unknown = of_cte(model, "c").unwrap_err().to_string();
         assert_eq!(unknown, "find `c` in the query: its common table expressions are `a`, `b`");
         assert_eq!(
@@ -209,5 +234,7 @@ mod tests {
         );
         // Names are compared, so that nothing else can be written in their place.
         assert!(of_cte(model, "b; SELECT 1").is_err());
+        let quoted = of_cte("WITH \"Order\" AS (SELECT 1 AS x) SELECT x FROM \"Order\"", "Order").unwrap();
+        assert_eq!(quoted, "WITH \"Order\" AS (SELECT 1 AS x) SELECT * FROM \"Order\"");
     }
 }

@@ -225,12 +225,15 @@ impl Faulty for TableError {
     }
 
     fn hint(&self) -> Option<String> {
+        // The file is not in the lake, which the hints of obstacles are about.
+        if matches!(self, Self::ParquetWrite { .. }) {
+            return Some("name a file in a directory that is there, can be written and has space".into());
+        }
         if let Some(obstacle) = Obstacle::of(self) {
             return Some(obstacle.hint().into());
         }
         match self {
             Self::Address { .. } | Self::Directory { .. } => Some("give --lake a directory or s3://bucket/prefix".into()),
-            Self::ParquetWrite { .. } => Some("name a file in a directory that is there and can be written".into()),
             Self::Schema { .. } => {
                 Some("give the contract a new major version and a table of its own, or run with --full-refresh".into())
             }

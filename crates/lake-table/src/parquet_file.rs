@@ -69,9 +69,19 @@ impl Iterator for ParquetFile {
 /// Writes a Parquet file that stands in no table: whole under its name, or not at all.
 pub struct ParquetFileWriter {
     path: PathBuf,
-    part: PathBuf,
+    part: Part,
     rows: u64,
     writer: ArrowWriter<File>,
+}
+
+/// What is written so far; it goes with its writer, unless it has got its name.
+struct Part(PathBuf);
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // It has its name, or the disk refuses that, too.
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 impl std::fmt::Debug for ParquetFileWriter {
@@ -88,9 +98,9 @@ impl ParquetFileWriter {
     pub fn create(path: &Path, schema: &SchemaRef) -> Result<Self, TableError> {
         let mut part = path.as_os_str().to_owned();
         part.push(".part");
-        let part = PathBuf::from(part);
         let failed = |source| unwritten(path, source);
         let file = File::create(&part).map_err(|error| failed(error.into()))?;
+        let part = Part(part.into());
         let writer = ArrowWriter::try_new(file, schema.clone(), None).map_err(failed)?;
         Ok(Self { path: path.to_owned(), part, rows: 0, writer })
     }
@@ -110,11 +120,52 @@ impl ParquetFileWriter {
     /// When the disk refuses.
     pub fn finish(self) -> Result<u64, TableError> {
         self.writer.close().map_err(|source| unwritten(&self.path, source))?;
-        std::fs::rename(&self.part, &self.path).map_err(|error| unwritten(&self.path, error.into()))?;
+        std::fs::rename(&self.part.0, &self.path).map_err(|error| unwritten(&self.path, error.into()))?;
         Ok(self.rows)
     }
 }
 
 fn unwritten(path: &Path, source: ParquetError) -> TableError {
     TableError::ParquetWrite { file: path.display().to_string(), source: Box::new(source) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::{
+        array::Int64Array,
+        datatypes::{DataType, Field, Schema},
+    };
+    use lake_core::{Fault, fault::Faulty as _};
+    use std::{
+        io::{Error, ErrorKind},
+        sync::Arc,
+    };
+
+    #[test]
+    fn what_is_not_finished_leaves_nothing_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        let schema: SchemaRef = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, false)]));
+        let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(Int64Array::from(vec![1, 2]))]).unwrap();
+        let names = || -> Vec<_> { directory.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect() };
+        let path = directory.path().join("rows.parquet");
+        let mut abandoned = ParquetFileWriter::create(&path, &schema).unwrap();
+        abandoned.write(&batch).unwrap();
+        assert_eq!(names(), ["rows.parquet.part"]);
+        drop(abandoned);
+        assert!(names().is_empty());
+        let mut finished = ParquetFileWriter::create(&path, &schema).unwrap();
+        finished.write(&batch).unwrap();
+        assert_eq!(finished.finish().unwrap(), 2);
+        assert_eq!(names(), ["rows.parquet"]);
+    }
+
+    #[test]
+    fn who_may_not_write_there_is_not_sent_to_the_lake() {
+        for kind in [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem, ErrorKind::NotFound] {
+            let error = unwritten(Path::new("rows.parquet"), Error::from(kind).into());
+            assert_eq!(error.fault(), Fault::Config, "{kind}");
+            assert!(error.hint().unwrap().starts_with("name a file in a directory"), "{kind}");
+        }
+    }
 }

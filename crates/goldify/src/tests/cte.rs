@@ -32,6 +32,19 @@ fn a_step_is_shown_as_it_was_when_the_table_was_built() {
 }
 
 #[test]
+fn a_model_that_has_changed_since_does_not_pass_for_the_one_that_built_the_table() {
+    let world = World::with_own_contracts();
+    world.products(&[SOUP]);
+    world.done("gold_dim_products", &[]);
+    let to = world.root.path().join("starts.parquet");
+    world.edit("gold/dim_products/model.sql", "    FROM starts\n", "    FROM starts WHERE TRUE\n");
+    assert_eq!(show(&world, "gold_dim_products", "starts", &to), ExitCode::from(65));
+    assert!(!to.exists());
+    world.done("gold_dim_products", &[]);
+    assert_eq!(show(&world, "gold_dim_products", "starts", &to), ExitCode::SUCCESS);
+}
+
+#[test]
 fn what_cannot_be_shown_is_a_configuration_error() {
     let world = World::with_own_contracts();
     world.products(&[SOUP]);
@@ -40,7 +53,12 @@ fn what_cannot_be_shown_is_a_configuration_error() {
     assert_eq!(show(&world, "gold_dim_products", "silver_products_history", &to), ExitCode::from(2), "an input is no step");
     assert_eq!(show(&world, "silver_orders", "starts", &to), ExitCode::from(2), "no Gold table");
     assert_eq!(show(&world, "gold_product_performance", "orders", &to), ExitCode::from(2), "it reads what it must not show");
+    assert_eq!(show(&world, "gold_dim_customers", "counted", &to), ExitCode::from(2), "it hides whom few are like");
     let nowhere = world.root.path().join("nowhere/rows.parquet");
     assert_eq!(show(&world, "gold_dim_products", "starts", &nowhere), ExitCode::from(2), "no such directory");
+    let directory = world.root.path().join("directory");
+    std::fs::create_dir(&directory).unwrap();
+    assert_eq!(show(&world, "gold_dim_products", "starts", &directory), ExitCode::from(2), "a directory");
+    assert!(!world.root.path().join("directory.part").exists());
     assert!(!to.exists());
 }
