@@ -4,6 +4,9 @@ In a block lines that begin with `$ ` are commands, lines that begin with `> ` g
 on stdout. `...` stands for anything, alone on a line for any lines. A command that fails fails the guide. A block with
 `file=PATH` behind its language is written to that file. One shell goes through one guide, in a copy of the repository's files and
 of the lake, so that a guide may change both.
+
+Commands in any other block fail the guide, since a reader would take them for typed: those that cannot be typed here (they build,
+or start and stop the sources) stand between fences with `not-typed` behind the language, as in "sh not-typed".
 """
 
 from __future__ import annotations
@@ -29,6 +32,12 @@ GUIDES = ("README.md", "contracts/README.md", *(f"docs/guides/{name}.md" for nam
 SECONDS_MAX = 900
 SENTINEL = "--- guides: the command has ended with"
 
+NOT_TYPED = "not-typed"
+SHELLS = ("sh", "bash", "shell", "zsh")
+# How commands begin where no language says what a block is: with a prompt, or, behind variables, with a script or a program.
+PROGRAMS = "|".join(sorted(folder.name for folder in (places.ROOT / "crates").iterdir()))
+COMMAND = re.compile(rf"\$ |(\w+=\S* )*(ci/\w|\./\w|\$\w+/|({PROGRAMS}|cargo|cd|curl|docker|eval|export|git|python3?)(\s|$))")
+
 
 @dataclass
 class Command:
@@ -47,23 +56,70 @@ class FileBlock:
     text: str
 
 
+@dataclass
+class Block:
+    """What stands between two fences, or is indented."""
+
+    # What stands behind the opening fence; none for an indented block.
+    info: str | None
+    lines: list[tuple[int, str]] = field(default_factory=list)
+
+    def language(self) -> str:
+        """Returns the first word behind the fence; empty when there is none."""
+        return ((self.info or "").split() or [""])[0]
+
+    def file(self) -> str | None:
+        """Returns the file whose content the block is."""
+        path = re.search(r"\bfile=(\S+)", self.info or "")
+        return path[1] if path else None
+
+
+def blocks(text: str) -> list[Block]:
+    """Returns the blocks of a guide, in order."""
+    found: list[Block] = []
+    block: Block | None = None
+    empty = True
+    for number, line in enumerate(text.splitlines(), start=1):
+        fenced = block is not None and block.info is not None
+        if line.startswith("```"):
+            block = None if fenced else Block(line[3:].strip())
+            if block is not None:
+                found.append(block)
+        elif block is not None and fenced:
+            block.lines.append((number, line))
+        elif line.startswith("    ") and (block is not None or empty):
+            if block is None:
+                block = Block(None)
+                found.append(block)
+            block.lines.append((number, line[4:]))
+        else:
+            block = None
+        empty = not line.strip()
+    return found
+
+
 def steps(text: str) -> list[Command | FileBlock]:
     """Returns what is to be done, in order."""
     found: list[Command | FileBlock] = []
-    fence: str | None = None
-    block: list[tuple[int, str]] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if fence is None and line.startswith("```"):
-            fence, block = line[3:].strip(), []
-        elif fence is not None and line.startswith("```"):
-            path = re.search(r"\bfile=(\S+)", fence)
-            if path:
-                found.append(FileBlock(path[1], "".join(f"{content}\n" for _, content in block)))
-            elif fence.split()[:1] == ["console"]:
-                found += commands(block)
-            fence = None
-        elif fence is not None:
-            block.append((number, line))
+    for block in blocks(text):
+        if path := block.file():
+            found.append(FileBlock(path, "".join(f"{content}\n" for _, content in block.lines)))
+        elif block.language() == "console":
+            found += commands(block.lines)
+    return found
+
+
+def not_typed(guide: str, text: str) -> list[str]:
+    """Returns the blocks of commands that are not typed and do not say so."""
+    found = []
+    for block in blocks(text):
+        marked = NOT_TYPED in (block.info or "").split() or block.file()
+        looks_so = not block.language() and any(COMMAND.match(line.strip()) for _, line in block.lines)
+        if block.lines and not marked and (looks_so or block.language() in SHELLS):
+            found.append(
+                f"{guide}:{block.lines[0][0]}: nobody types these commands: make the block a `console` block, "
+                f"or a fence `sh {NOT_TYPED}` if they cannot be typed here"
+            )
     return found
 
 
@@ -99,6 +155,21 @@ def prove_agreement() -> None:
     ):  # fmt: skip
         if agrees(expected, printed) != wanted:
             raise AssertionError(f"{expected} and {printed} should {'agree' if wanted else 'differ'}")
+
+
+def prove_not_typed() -> None:
+    """Nor would a search that finds no command."""
+    for text, wanted in (
+        ("```console\n$ ci/query --tables\n```\n", 0), ("```sh\nmake\n```\n", 1), ("```bash\nls\n```\n", 1),
+        ("```sh not-typed\nci/demo\n```\n", 0), ("```sh file=run\nci/demo\n```\n", 0), ("```text\nci/demo\n```\n", 0),
+        ("So:\n\n    ci/demo    does it\n", 1), ("So:\n\n    run-pipeline check\n\nand:\n\n    $SLUICE_HOME/bin/goldify x\n", 2),
+        ("```\n$ ls\n```\n", 1), ("```\nLAKE_URI=x ci/pipeline-env\n```\n", 1), ("```\n- id: a\n```\n", 0),
+        ("    good.csv    keeps every rule\n    <table>/tests/\n", 0), ("* a list,\n    ci/test goes on with it\n", 0),
+        ("```console\n$ ls\n```\n\n    first\n    cargo test\n", 1),
+    ):  # fmt: skip
+        found = not_typed("", text)
+        if len(found) != wanted:
+            raise AssertionError(f"{text!r} has {wanted} blocks of commands that are not typed, found were {found}")
 
 
 class Shell:
@@ -213,6 +284,7 @@ def main() -> int:
     parser.add_argument("guides", nargs="*", metavar="GUIDE", help="a file, or a part of its name")
     options = parser.parse_args()
     prove_agreement()
+    prove_not_typed()
     chosen = [name for name in GUIDES if not options.guides or any(part in name for part in options.guides)]
     if options.write:
         changed = [name for name in chosen if guide_tables.write(places.ROOT / name)]
@@ -225,6 +297,7 @@ def main() -> int:
     for name in chosen:
         text = (places.ROOT / name).read_text()
         wrong, count = walk(name, text)
+        wrong = [*not_typed(name, text), *wrong]
         problems += [*dead_links(name, text), *guide_tables.problems(name, text), *wrong]
         typed += count
         print(f"{'ok    ' if not wrong else 'FAILED'} {name}: {count} commands", flush=True)
