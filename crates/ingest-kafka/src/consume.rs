@@ -3,7 +3,8 @@
 use crate::{
     broker::{Broker, Watch},
     error::KafkaFault,
-    plan::Range,
+    mark::{Mark, Marks},
+    plan::{Check, Range},
     rows::Records,
 };
 use lake_core::contract::bronze::OffsetGaps;
@@ -25,6 +26,9 @@ const BATCH_BYTES: usize = 32 << 20;
 const BATCHES_IN_FLIGHT: usize = 2;
 /// How long a partition that reports its end before its bound may still bring a record: a new leader first reports an end that lags.
 const END_PATIENCE: Duration = Duration::from_secs(1);
+/// Only records within so many offsets of a range's end get a mark: there the last one stands, before the few markers of
+/// transactions that may follow it, and no other record costs anything.
+const MARKED_OFFSETS: i64 = 16;
 
 /// What a whole consumption came to, counted from offsets and not from rows.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +39,8 @@ pub(crate) struct Consumed {
     pub(crate) last: BTreeMap<i32, i64>,
     /// Missing offsets.
     pub(crate) gaps: Vec<Gap>,
+    /// What the next run compares.
+    pub(crate) marks: Marks,
 }
 
 /// Missing offsets of a partition, both ends included.
@@ -65,6 +71,8 @@ pub(crate) struct Order {
     pub(crate) topic: String,
     /// Offsets of each partition.
     pub(crate) ranges: Vec<Range>,
+    /// Landed records that are compared.
+    pub(crate) checks: Vec<Check>,
     /// What missing offsets mean.
     pub(crate) gaps: OffsetGaps,
 }
@@ -110,19 +118,20 @@ fn consume(order: &Order, sender: &Sender<Item>) -> Result<Consumed, KafkaFault>
     let (consumer, watch) = order.broker.consumer()?;
     let failed = |e: KafkaError| KafkaFault::Consume(e.to_string());
     let mut assignment = TopicPartitionList::new();
-    for range in &order.ranges {
-        assignment.add_partition_offset(&order.topic, range.partition, Offset::Offset(range.from)).map_err(failed)?;
+    for (partition, offset) in starts(&order.ranges, &order.checks) {
+        assignment.add_partition_offset(&order.topic, partition, Offset::Offset(offset)).map_err(failed)?;
     }
     consumer.assign(&assignment).map_err(failed)?;
-    let mut progress = Progress::new(&order.ranges, order.gaps);
+    let mut progress = Progress::new(&order.ranges, &order.checks, order.gaps);
     let mut records = Records::default();
     let mut heard = Instant::now();
     while !progress.open.is_empty() {
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
                 heard = Instant::now();
-                let partition = message.partition();
-                if progress.take(partition, message.offset())? {
+                let (partition, offset) = (message.partition(), message.offset());
+                let mark = || Mark::of(&message);
+                if !progress.compare(partition, offset, mark)? && progress.take(partition, offset, mark)? {
                     records.push(&message);
                 }
                 if progress.done(partition) {
@@ -147,6 +156,13 @@ fn consume(order: &Order, sender: &Sender<Item>) -> Result<Consumed, KafkaFault>
     }
     hand_over(sender, records)?;
     Ok(progress.consumed)
+}
+
+/// Where each partition is read from: a landed record that is compared comes first.
+fn starts(ranges: &[Range], checks: &[Check]) -> BTreeMap<i32, i64> {
+    let mut starts: BTreeMap<i32, i64> = ranges.iter().map(|range| (range.partition, range.from)).collect();
+    starts.extend(checks.iter().map(|check| (check.partition, check.mark.offset)));
+    starts
 }
 
 fn hand_over(sender: &Sender<Item>, records: Records) -> Result<(), KafkaFault> {
@@ -193,18 +209,43 @@ struct Position {
 #[derive(Debug)]
 struct Progress {
     open: BTreeMap<i32, Position>,
+    checks: BTreeMap<i32, Check>,
     gaps: OffsetGaps,
     consumed: Consumed,
 }
 
 impl Progress {
-    fn new(ranges: &[Range], gaps: OffsetGaps) -> Self {
-        let open = ranges.iter().map(|range| (range.partition, Position { next: range.from, until: range.until, ended: None }));
-        Self { open: open.collect(), gaps, consumed: Consumed::default() }
+    fn new(ranges: &[Range], checks: &[Check], gaps: OffsetGaps) -> Self {
+        let position = |next, until| Position { next, until, ended: None };
+        // A partition without news is open until its landed record has been compared.
+        let mut open: BTreeMap<i32, Position> =
+            checks.iter().map(|check| (check.partition, position(check.stored + 1, check.stored + 1))).collect();
+        open.extend(ranges.iter().map(|range| (range.partition, position(range.from, range.until))));
+        let checks = checks.iter().map(|check| (check.partition, check.clone())).collect();
+        Self { open, checks, gaps, consumed: Consumed::default() }
+    }
+
+    /// Compares a record of a landed offset with what was landed from there; true when it is that one, which is not read again.
+    fn compare(&mut self, partition: i32, offset: i64, mark: impl FnOnce() -> Mark) -> Result<bool, KafkaFault> {
+        let Some(check) = self.checks.get(&partition) else { return Ok(false) };
+        if offset > check.stored {
+            // It has been compared, or compaction took it. A record of this run is what the next one compares.
+            self.checks.remove(&partition);
+            self.consumed.marks.remove(&partition);
+            return Ok(false);
+        }
+        if mark() != check.mark {
+            return Err(KafkaFault::Replaced { partition, offset });
+        }
+        self.consumed.marks.insert(partition, check.mark.clone());
+        if let Some(position) = self.open.get_mut(&partition) {
+            position.ended = None;
+        }
+        Ok(true)
     }
 
     /// Counts a record; false for one beyond the range, which a later run takes.
-    fn take(&mut self, partition: i32, offset: i64) -> Result<bool, KafkaFault> {
+    fn take(&mut self, partition: i32, offset: i64, mark: impl FnOnce() -> Mark) -> Result<bool, KafkaFault> {
         let Some(position) = self.open.get_mut(&partition) else { return Ok(false) };
         if offset < position.next {
             return Err(KafkaFault::Again { partition, offset });
@@ -218,13 +259,20 @@ impl Progress {
         }
         self.consumed.read += u64::from(inside);
         self.consumed.last.insert(partition, offset.min(until - 1));
+        if inside && until - offset <= MARKED_OFFSETS {
+            self.consumed.marks.insert(partition, mark());
+        }
         Ok(inside)
     }
 
     /// Whether a partition has just reached its bound; it is open no longer.
     fn done(&mut self, partition: i32) -> bool {
         let reached = self.open.get(&partition).is_some_and(|position| position.next >= position.until);
-        reached && self.open.remove(&partition).is_some()
+        if reached {
+            self.open.remove(&partition);
+            self.checks.remove(&partition);
+        }
+        reached
     }
 
     /// Remembers that a partition reported its end.
@@ -240,7 +288,8 @@ impl Progress {
         let over: Vec<i32> =
             self.open.iter().filter(|(_, p)| p.ended.is_some_and(|at| at.elapsed() >= END_PATIENCE)).map(|(p, _)| *p).collect();
         for partition in over {
-            if let Some(position) = self.open.remove(&partition) {
+            // Of a partition without news only the record to compare can be missing: compaction took it.
+            if let Some(position) = self.open.remove(&partition).filter(|position| position.next < position.until) {
                 self.gap(Gap { partition, from: position.next, to: position.until - 1 })?;
                 self.consumed.last.insert(partition, position.until - 1);
             }
@@ -258,57 +307,5 @@ impl Progress {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn progress(from: i64, until: i64, gaps: OffsetGaps) -> Progress {
-        Progress::new(&[Range { partition: 0, from, until }], gaps)
-    }
-
-    #[test]
-    fn every_record_up_to_the_bound_counts_once() {
-        let mut progress = progress(3, 5, OffsetGaps::Refused);
-        assert!(progress.take(0, 3).unwrap());
-        assert!(!progress.done(0));
-        assert!(progress.take(0, 4).unwrap());
-        assert!(progress.done(0));
-        assert!(!progress.take(0, 5).unwrap(), "a record beyond the bound is a later run's");
-        assert!(!progress.take(1, 0).unwrap(), "a partition that was not asked for");
-        assert_eq!((progress.consumed.read, progress.consumed.last[&0]), (2, 4));
-    }
-
-    #[test]
-    fn a_gap_stops_the_run_unless_the_contract_allows_it() {
-        let mut refused = progress(3, 9, OffsetGaps::Refused);
-        assert!(matches!(refused.take(0, 5), Err(KafkaFault::Gap { partition: 0, from: 3, to: 4 })));
-        let mut allowed = progress(3, 9, OffsetGaps::Allowed);
-        assert!(allowed.take(0, 5).unwrap());
-        assert!(!allowed.take(0, 12).unwrap(), "a record beyond the bound ends the range");
-        assert!(allowed.done(0));
-        let gaps: Vec<String> = allowed.consumed.gaps.iter().map(ToString::to_string).collect();
-        assert_eq!(gaps, ["0:3-4", "0:6-8"]);
-        assert_eq!((allowed.consumed.read, allowed.consumed.last[&0]), (1, 8));
-    }
-
-    #[test]
-    fn an_offset_that_comes_again_is_refused() {
-        let mut progress = progress(3, 9, OffsetGaps::Allowed);
-        assert!(progress.take(0, 3).unwrap());
-        assert!(matches!(progress.take(0, 3), Err(KafkaFault::Again { offset: 3, .. })));
-    }
-
-    #[test]
-    fn an_end_before_the_bound_counts_only_when_nothing_follows() {
-        let mut progress = progress(3, 9, OffsetGaps::Allowed);
-        let long_ago = Instant::now().checked_sub(END_PATIENCE).unwrap();
-        progress.ended(0, long_ago);
-        assert!(progress.take(0, 3).unwrap());
-        progress.give_up_ended().unwrap();
-        assert!(!progress.open.is_empty(), "the record took the end back");
-        progress.ended(0, long_ago);
-        progress.give_up_ended().unwrap();
-        assert!(progress.open.is_empty());
-        assert_eq!(progress.consumed.last[&0], 8);
-        assert_eq!(progress.consumed.gaps, [Gap { partition: 0, from: 4, to: 8 }]);
-    }
-}
+#[path = "consume_tests.rs"]
+mod tests;

@@ -25,6 +25,9 @@ pub(crate) enum KafkaFault {
         "continue partition {partition}: it has landed rows but the topic has only {partitions} partitions: it was made anew"
     )]
     Fewer { partition: i32, partitions: usize },
+    /// A landed offset holds another record.
+    #[error("continue partition {partition}: offset {offset} does not hold what was landed from it: the topic was made anew")]
+    Replaced { partition: i32, offset: i64 },
     /// Retention took records.
     #[error("continue partition {partition}: offsets {from} to {to} are gone (retention)")]
     Lost { partition: i32, from: i64, to: i64 },
@@ -56,6 +59,7 @@ impl Faulty for KafkaFault {
             Self::Options(_) | Self::Refused(_) | Self::NoTopic(_) | Self::WrongLoss { .. } => Fault::Config,
             Self::Recreated { .. }
             | Self::Fewer { .. }
+            | Self::Replaced { .. }
             | Self::Lost { .. }
             | Self::Vanished
             | Self::Gap { .. }
@@ -68,7 +72,7 @@ impl Faulty for KafkaFault {
         Some(match self {
             Self::Refused(_) => "check --user, the secret `kafka/<user>`, --security and --ca-file".into(),
             Self::Silent { .. } => "check --bootstrap and --security; if they are right, run the same command again later".into(),
-            Self::Recreated { .. } | Self::Fewer { .. } => {
+            Self::Recreated { .. } | Self::Fewer { .. } | Self::Replaced { .. } => {
                 "land the new topic in a table of its own, with a contract of its own".into()
             }
             Self::Lost { partition, from, to } => {

@@ -2,7 +2,8 @@
 //!
 //! Progress is the table's own log: per partition the last consumed offset, committed together with the rows. Partitions are
 //! assigned at explicit offsets, up to the high watermarks seen at the start; there is no consumer group to rebalance. A
-//! partition without news is not assigned, so a run without news fetches no record.
+//! partition without news is not read, so a run without news fetches no record. Before a run reads on it compares the last
+//! landed record of each partition, so that a topic that was made anew is not taken for the old one.
 //!
 //! Not done here: decoding. Only whether a payload is a JSON object is checked, and a record that is none lands too.
 
@@ -10,6 +11,7 @@ mod args;
 mod broker;
 mod consume;
 mod error;
+mod mark;
 mod plan;
 mod rows;
 
@@ -25,6 +27,7 @@ use lake_core::{
 };
 use lake_edge::{Attach as _, Edge};
 use lake_table::{Batch, NewFile, Plan, Proposal, Table, TableSpec};
+use mark::Marks;
 use plan::{Planned, Stored};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -52,6 +55,7 @@ async fn run(args: Args, edge: Edge) -> anyhow::Result<Summary> {
     for _ in 0..OVERTAKEN_MAX {
         let stored = stored(&table, &topic).await?;
         let planned = plan::plan(&topic, &stored, &args.accept_loss).attach().with_context(reading)?;
+        let planned = planned.comparing(&topic, &stored, &marks(&table, &topic).await?);
         if planned == Planned::default() {
             return nothing_new(&edge, &table, &topic).await;
         }
@@ -93,6 +97,11 @@ async fn stored(table: &Table, topic: &broker::Topic) -> anyhow::Result<Stored> 
     Ok(stored)
 }
 
+/// Returns what tells the last landed records from others, by the newest commit.
+async fn marks(table: &Table, topic: &broker::Topic) -> anyhow::Result<Marks> {
+    Ok(table.last_summary().await.attach()?.map(|last| mark::read(&last.facts, topic)).unwrap_or_default())
+}
+
 /// A window that has brought something is done already; any other run without news changes nothing.
 async fn nothing_new(edge: &Edge, table: &Table, topic: &broker::Topic) -> anyhow::Result<Summary> {
     if let Some(mut done) = table.last_summary().await.attach()?.filter(|done| done.window == edge.run.window) {
@@ -116,6 +125,7 @@ struct Landed {
     handed: u64,
     read: u64,
     last: BTreeMap<i32, i64>,
+    marks: Marks,
     gaps: Vec<String>,
     undecodable: u64,
 }
@@ -137,6 +147,7 @@ async fn land(
         broker: broker.clone(),
         topic: topic.name.clone(),
         ranges: planned.ranges.clone(),
+        checks: planned.checks.clone(),
         gaps: source.offset_gaps,
     };
     let mut reader = consume::start(order);
@@ -159,7 +170,7 @@ async fn land(
     let mut last: BTreeMap<i32, i64> = planned.given_up.iter().map(|loss| (loss.partition, loss.to)).collect();
     last.extend(consumed.last);
     let gaps = consumed.gaps.iter().map(ToString::to_string).collect();
-    Ok(Landed { files, handed, read: consumed.read, last, gaps, undecodable })
+    Ok(Landed { files, handed, read: consumed.read, last, marks: consumed.marks, gaps, undecodable })
 }
 
 fn summary(edge: &Edge, topic: &broker::Topic, planned: &Planned, landed: &Landed) -> Summary {
@@ -173,6 +184,9 @@ fn summary(edge: &Edge, topic: &broker::Topic, planned: &Planned, landed: &Lande
         planned.ranges.iter().map(|range| format!("{}:{}-{}", range.partition, range.from, range.until - 1)).collect();
     summary.facts.insert("offsets".to_owned(), offsets.into());
     summary.facts.insert("undecodable".to_owned(), landed.undecodable.into());
+    if !landed.marks.is_empty() {
+        summary.facts.insert(mark::FACT.to_owned(), mark::fact(&landed.marks, topic));
+    }
     if !landed.gaps.is_empty() {
         summary.facts.insert("offset_gaps".to_owned(), landed.gaps.clone().into());
     }

@@ -1,6 +1,11 @@
 //! Which offsets are new, and whether any are gone. Pure.
 
-use crate::{Loss, broker::Topic, error::KafkaFault};
+use crate::{
+    Loss,
+    broker::Topic,
+    error::KafkaFault,
+    mark::{Mark, Marks},
+};
 use std::collections::BTreeMap;
 
 /// Last landed offset of each partition, by the table's log.
@@ -17,6 +22,17 @@ pub(crate) struct Range {
     pub(crate) until: i64,
 }
 
+/// A landed record that is compared before its partition is read on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Check {
+    /// Partition.
+    pub(crate) partition: i32,
+    /// Last landed offset; behind the record's own, markers of transactions may stand.
+    pub(crate) stored: i64,
+    /// The record.
+    pub(crate) mark: Mark,
+}
+
 /// What a run consumes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Planned {
@@ -24,11 +40,33 @@ pub(crate) struct Planned {
     pub(crate) ranges: Vec<Range>,
     /// Offsets that retention took and the caller gives up.
     pub(crate) given_up: Vec<Loss>,
+    /// Landed records that are compared.
+    pub(crate) checks: Vec<Check>,
+}
+
+impl Planned {
+    /// Adds the comparisons, also those of partitions without news; a run without any news needs none.
+    ///
+    /// A record before the beginning of its partition went with retention: there is nothing to compare.
+    pub(crate) fn comparing(mut self, topic: &Topic, stored: &Stored, marks: &Marks) -> Self {
+        if self == Self::default() {
+            return self;
+        }
+        let check = |(partition, mark): (&i32, &Mark)| {
+            let (low, _) = *topic.watermarks.get(partition)?;
+            let stored = *stored.get(partition)?;
+            let there = low <= mark.offset && mark.offset <= stored;
+            there.then(|| Check { partition: *partition, stored, mark: mark.clone() })
+        };
+        self.checks = marks.iter().filter_map(check).collect();
+        self
+    }
 }
 
 /// Plans a run.
 ///
-/// A stored offset beyond the end, or of a partition that the topic does not have, means another topic under the same name;
+/// A stored offset beyond the end, or of a partition that the topic does not have, means another topic under the same name
+/// (one that has grown beyond the stored offset shows only when it is read, see [`Planned::comparing`]);
 /// one before the beginning means that retention took records, which is an error unless exactly those offsets are given up.
 /// A loss that an earlier run has given up is passed over, so that the same command can run again.
 pub(crate) fn plan(topic: &Topic, stored: &Stored, losses: &[Loss]) -> Result<Planned, KafkaFault> {
@@ -107,7 +145,8 @@ mod tests {
         assert!(matches!(of(6, 10, Some(3), &[]), Err(KafkaFault::Lost { from: 4, to: 5, .. })));
         let right = Loss { partition: 0, from: 4, to: 5 };
         let planned = of(6, 10, Some(3), &[right]).unwrap();
-        assert_eq!(planned, Planned { ranges: vec![Range { partition: 0, from: 6, until: 10 }], given_up: vec![right] });
+        let ranges = vec![Range { partition: 0, from: 6, until: 10 }];
+        assert_eq!(planned, Planned { ranges, given_up: vec![right], checks: vec![] });
         let wrong = Loss { partition: 0, from: 4, to: 6 };
         assert!(matches!(of(6, 10, Some(3), &[wrong]), Err(KafkaFault::Lost { .. })));
         assert!(matches!(of(6, 10, Some(3), &[right, wrong]), Err(KafkaFault::WrongLoss { .. })));
@@ -119,5 +158,32 @@ mod tests {
     fn a_loss_that_was_given_up_before_is_passed_over() {
         let past = Loss { partition: 0, from: 4, to: 5 };
         assert_eq!(of(6, 10, Some(9), &[past]).unwrap(), Planned::default());
+    }
+
+    fn mark(offset: i64) -> Mark {
+        Mark::new(offset, Some(1), [None, Some(b"{}".as_slice())])
+    }
+
+    /// Partition and offset of what is compared.
+    fn compared(topic: &Topic, stored: &Stored, marks: &Marks) -> Vec<(i32, i64)> {
+        let planned = plan(topic, stored, &[]).unwrap().comparing(topic, stored, marks);
+        planned.checks.iter().map(|check| (check.partition, check.mark.offset)).collect()
+    }
+
+    #[test]
+    fn the_last_landed_record_is_compared_where_it_may_still_be() {
+        let topic = Topic::of(&[(0, 0, 10), (1, 6, 10), (2, 4, 6), (3, 0, 5), (4, 0, 3)]);
+        let stored = Stored::from([(0, 4), (1, 5), (2, 5), (3, 4), (4, -1)]);
+        // Two markers of transactions behind it, gone by retention, without news, not written down, never landed.
+        let marks = Marks::from([(0, mark(2)), (1, mark(5)), (2, mark(5)), (9, mark(1))]);
+        assert_eq!(compared(&topic, &stored, &marks), [(0, 2), (2, 5)]);
+        assert_eq!(compared(&topic, &stored, &Marks::new()), []);
+    }
+
+    #[test]
+    fn a_run_without_news_compares_nothing() {
+        let (topic, stored) = (Topic::of(&[(0, 0, 10)]), Stored::from([(0, 9)]));
+        let planned = plan(&topic, &stored, &[]).unwrap().comparing(&topic, &stored, &Marks::from([(0, mark(9))]));
+        assert_eq!(planned, Planned::default());
     }
 }

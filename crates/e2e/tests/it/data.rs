@@ -102,6 +102,37 @@ fn a_topic_that_was_made_anew_is_never_taken_for_the_old_one() {
     assert!(landed.stdout.contains("read 3, accepted 3"), "{landed}");
 }
 
+#[test]
+fn a_topic_that_was_made_anew_and_has_grown_is_never_taken_for_the_old_one() {
+    let (sources, directory) = (sources(), tempfile::tempdir().unwrap());
+    let (topic, variables) = on_topic(&sources, directory.path(), "grown");
+    let ingest = |window: &str| run(&["ingest-kafka", "bronze_kafka_orders", "--window", window], &variables);
+    records(&sources, &["create", &topic, "5"]);
+    let first = ingest("2017-12-30");
+    assert_eq!(first.code, 0, "{first}");
+    records(&sources, &["produce", &topic, "2"]);
+    let second = ingest("2017-12-31");
+    assert!(second.stdout.contains("read 2, accepted 2"), "the record that is compared does not count: {second}");
+    records(&sources, &["drop", &topic]);
+    let absent = ingest("2018-01-01");
+    assert_eq!(absent.code, 2, "{absent}");
+
+    // The new topic ends where the old one did; what is new stands in the partition of which nothing has landed.
+    records(&sources, &["create", &topic, "7"]);
+    records(&sources, &["produce", &topic, "1", "--partition", "1"]);
+    let same_end = ingest("2018-01-01");
+    assert_eq!(same_end.code, 65, "{same_end}");
+    pinned("kafka-topic-made-anew-and-grown", &renamed(&same_end, &topic), directory.path());
+    // Now it has grown beyond what has landed.
+    records(&sources, &["produce", &topic, "2"]);
+    let grown = ingest("2018-01-01");
+    records(&sources, &["drop", &topic]);
+    assert_eq!(grown.to_string(), same_end.to_string());
+    let log = directory.path().join("lake/bronze/kafka_orders/_delta_log");
+    assert!(log.join("00000000000000000002.json").exists());
+    assert!(!log.join("00000000000000000003.json").exists(), "a refused run has committed");
+}
+
 pub(crate) fn renamed(ran: &crate::support::Ran, topic: &str) -> crate::support::Ran {
     let plain = |text: &str| text.replace(topic, "[topic]");
     crate::support::Ran { code: ran.code, stdout: plain(&ran.stdout), stderr: plain(&ran.stderr) }
