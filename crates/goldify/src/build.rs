@@ -58,6 +58,7 @@ impl<'e> Build<'e> {
         if edge.contract.gold().is_none() || edge.contract.model.is_none() {
             return Err(GoldError::NoModel).attach();
         }
+        lake_sql::named_tokens(&edge.contracts, &edge.policy, &edge.contract).await.attach()?;
         let cut = Cut::of(edge, is_trusted).await?;
         let key = match rotation {
             Some(key) => keys::needed(edge).then(|| key.clone()),

@@ -53,6 +53,19 @@ pub enum SqlError {
         /// Its table.
         table: String,
     },
+    /// A column with tokens that has not the name of one.
+    #[error(
+        "keep tokens in column `{column}` of `{table}`: `goldify rotate-key` finds tokens by the names that `goldViews` give them \
+         ({names}), and would leave these with the old key"
+    )]
+    UnnamedToken {
+        /// The Gold table.
+        table: String,
+        /// Its column.
+        column: String,
+        /// Names of tokens.
+        names: String,
+    },
     /// The query does not fit its tables.
     #[error("plan the query: {problem}")]
     Plan {
@@ -243,6 +256,7 @@ impl Faulty for SqlError {
             | Self::Cte { .. }
             | Self::Personal { .. }
             | Self::Sensitive { .. }
+            | Self::UnnamedToken { .. }
             | Self::Plan { .. }
             | Self::Columns { .. }
             | Self::Proof { .. }
@@ -263,6 +277,10 @@ impl Faulty for SqlError {
             Self::Memory { .. } => {
                 Some("filter or aggregate before the model joins or sorts, or make a part of it a table of its own".into())
             }
+            Self::UnnamedToken { column, .. } => Some(format!(
+                "give the column such a name in model.sql and in the contract, with `token_key_id` beside it; or add \
+                 `{{column: {column}, method: token}}` to the `goldViews` of the Silver column and select that"
+            )),
             Self::Lossy { .. } => Some("round or cast in the model, so that the loss is a decision".into()),
             _ => None,
         }

@@ -109,6 +109,11 @@ pub(crate) fn masks(name: &str) -> bool {
     METHODS.into_iter().any(|method| name_of(method) == name)
 }
 
+/// Whether a function of this name makes keyed tokens.
+pub(crate) fn makes_tokens(name: &str) -> bool {
+    name == name_of(Method::Token)
+}
+
 const METHODS: [Method; 8] = [
     Method::Redact,
     Method::Initial,

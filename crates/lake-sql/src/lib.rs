@@ -4,7 +4,7 @@
 //! contract's `goldViews` name is computed from it by our own functions. A statement is exactly one query: anything else, or
 //! a table that is not declared, is refused before anything is planned. [`build`] runs a model and keeps its result on the
 //! local disk, [`audit`] checks it against its contract, [`proof`] accounts for the rows of its inputs. [`rule`] asks one SQL rule,
-//! [`derivation`] tells what the columns of a table are made from.
+//! [`derivation`] tells what the columns of a table are made from, [`named_tokens`] that tokens have the names of tokens.
 //!
 //! Not done here: which versions are read, and commits (`goldify`).
 
@@ -24,7 +24,7 @@ mod statement;
 mod view;
 
 pub use error::SqlError;
-pub use lineage::derivation;
+pub use lineage::{derivation, named_tokens};
 pub use model::{Built, build};
 pub use scan::Rows;
 pub use session::{BatchStream, Session};

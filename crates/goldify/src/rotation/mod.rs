@@ -207,9 +207,13 @@ impl Rotation<'_> {
     }
 
     /// All tables of the lake whose contracts say that they hold tokens, each after its inputs.
+    ///
+    /// # Errors
+    /// [`lake_core::Fault::Config`] when a model keeps tokens of which its contract does not say so.
     async fn holders(&self) -> anyhow::Result<Vec<Holder>> {
         let mut holders = Vec::new();
         for contract in self.contracts.in_dependency_order() {
+            lake_sql::named_tokens(&self.contracts, &self.policy, contract).await.attach()?;
             if self.contracts.token_columns(contract).is_empty() {
                 continue;
             }

@@ -323,6 +323,23 @@ fn a_table_of_other_tables_tokens_is_looked_at_before_anything_changes() {
 }
 
 #[test]
+fn a_table_of_tokens_under_another_name_is_neither_built_nor_forgotten() {
+    let world = world();
+    let model = "SELECT contact_id, email_token AS address FROM silver_contacts_history";
+    add(&world, "addresses", &["contact_id", "address", "_run_id"], "silver_contacts_history", model);
+    let before = (all(&world), versions(&world));
+    assert_eq!(world.goldify("gold_addresses", &[]).0, ExitCode::from(2));
+    assert_eq!(world.version(&TableSpec::of(&world.contract("gold_addresses"))), None);
+    // A table that was built before this was refused would keep the old key's tokens.
+    assert_eq!(rotate(&world, NEW), ExitCode::from(2));
+    assert_eq!((all(&world), versions(&world), recorded(&world)), (before.0, before.1, None));
+    world.edit("gold/addresses/model.sql", "email_token AS address", "lifecycle_stage AS address");
+    assert_eq!(world.done("gold_addresses", &[]).outcome, Outcome::Committed);
+    assert_eq!(rotate(&world, NEW), ExitCode::SUCCESS);
+    assert_eq!(keys(&world), [["k2"], ["k2"], ["k2"]]);
+}
+
+#[test]
 fn a_rotation_that_another_has_followed_commits_nothing() {
     let world = world();
     secret(&world, "masking/third", "k3", "77");

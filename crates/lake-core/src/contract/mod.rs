@@ -191,14 +191,21 @@ impl ContractSet {
         self.contracts.values()
     }
 
-    /// Columns of a Gold table that hold tokens: those that are named as a token which models see of Silver.
+    /// Names under which models see tokens of Silver.
+    #[must_use]
+    pub fn token_names(&self) -> std::collections::BTreeSet<&str> {
+        let views = self.iter().flat_map(|other| &other.columns).flat_map(|column| &column.gold_views);
+        views.filter(|view| view.method == Method::Token).map(|view| view.column.as_str()).collect()
+    }
+
+    /// Columns of a Gold table that hold tokens: those that are named as a token which models see of Silver. Models that give
+    /// tokens another name are refused (`lake-sql`).
     #[must_use]
     pub fn token_columns<'c>(&self, contract: &'c Contract) -> Vec<&'c str> {
         if contract.gold().is_none() {
             return Vec::new();
         }
-        let views = self.iter().flat_map(|other| &other.columns).flat_map(|column| &column.gold_views);
-        let tokens: Vec<&str> = views.filter(|view| view.method == Method::Token).map(|view| view.column.as_str()).collect();
+        let tokens = self.token_names();
         contract.columns.iter().map(|column| column.name.as_str()).filter(|name| tokens.contains(name)).collect()
     }
 

@@ -87,7 +87,11 @@ pub struct Transformation {
 
 /// Columns that something is made from, with every way from each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Origins(BTreeMap<Field, BTreeSet<Transformation>>);
+pub struct Origins {
+    fields: BTreeMap<Field, BTreeSet<Transformation>>,
+    /// How keyed tokens that were made on the way are used.
+    tokens: BTreeSet<Use>,
+}
 
 impl Origins {
     /// One column as it is.
@@ -100,41 +104,63 @@ impl Origins {
     #[must_use]
     pub fn part_of(table: &str, column: &str, usage: Use, part: Option<String>) -> Self {
         let field = Field { table: table.to_owned(), column: column.to_owned() };
-        Self(BTreeMap::from([(field, BTreeSet::from([Transformation { usage, masking: false, part }]))]))
+        let ways = BTreeSet::from([Transformation { usage, masking: false, part }]);
+        Self { fields: BTreeMap::from([(field, ways)]), tokens: BTreeSet::new() }
     }
 
     /// Takes others in.
     pub fn add(&mut self, others: Self) {
-        for (field, ways) in others.0 {
-            self.0.entry(field).or_default().extend(ways);
+        for (field, ways) in others.fields {
+            self.fields.entry(field).or_default().extend(ways);
         }
+        self.tokens.extend(others.tokens);
     }
 
     /// The same columns, after what is made from them was used in a way.
     #[must_use]
     pub fn used(&self, usage: Use) -> Self {
-        self.each(|way| Transformation { usage: way.usage.then(usage), ..way.clone() })
+        self.then(usage, false)
     }
 
     /// The same columns, after what is made from them was masked.
     #[must_use]
     pub fn masked(&self) -> Self {
-        self.each(|way| Transformation { usage: way.usage.then(Use::Transformation), masking: true, part: way.part.clone() })
+        self.then(Use::Transformation, true)
     }
 
-    fn each(&self, change: impl Fn(&Transformation) -> Transformation) -> Self {
-        Self(self.0.iter().map(|(field, ways)| (field.clone(), ways.iter().map(&change).collect())).collect())
+    /// The same columns, after keyed tokens were made of what is made from them.
+    #[must_use]
+    pub fn tokenized(&self) -> Self {
+        let mut made = self.masked();
+        made.tokens.insert(Use::Transformation);
+        made
+    }
+
+    /// Whether a keyed token is among what the value is made from.
+    #[must_use]
+    pub fn has_token(&self) -> bool {
+        self.tokens.iter().any(|usage| usage.direct())
+    }
+
+    fn then(&self, outer: Use, masks: bool) -> Self {
+        let change = |way: &Transformation| Transformation {
+            usage: way.usage.then(outer),
+            masking: way.masking || masks,
+            part: way.part.clone(),
+        };
+        let fields = self.fields.iter().map(|(field, ways)| (field.clone(), ways.iter().map(&change).collect())).collect();
+        Self { fields, tokens: self.tokens.iter().map(|usage| usage.then(outer)).collect() }
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.fields.is_empty()
     }
 
     /// Every column with the ways from it.
     pub fn iter(&self) -> impl Iterator<Item = (&Field, &BTreeSet<Transformation>)> {
-        self.0.iter()
+        self.fields.iter()
     }
 }
 

@@ -262,3 +262,15 @@ fn names_in_the_outbox_sort_by_time_and_tell_what_they_are() {
         assert_eq!(outbox::entry(other), None, "{other}");
     }
 }
+
+#[test]
+fn a_token_is_followed_as_far_as_values_are_made_from_it() {
+    let token = Origins::column("silver_contacts", "email").tokenized();
+    assert!(token.has_token() && token.used(Use::Aggregation).has_token() && token.masked().has_token());
+    assert!(!token.used(Use::Filter).used(Use::Transformation).has_token());
+    let masked = Origins::column("silver_contacts", "email").masked();
+    assert!(!masked.has_token() && masked.iter().eq(token.iter()), "of a token lineage tells what it tells of any mask");
+    let mut both = masked;
+    both.add(token);
+    assert!(both.has_token());
+}

@@ -66,8 +66,11 @@ impl<'a> Reader<'a> {
             }
             Expr::ScalarFunction(function) => {
                 let arguments = self.all(&function.args)?;
-                let masks = functions::masks(function.name());
-                Ok(if masks { arguments.masked() } else { arguments.used(Use::Transformation) })
+                Ok(match function.name() {
+                    name if functions::makes_tokens(name) => arguments.tokenized(),
+                    name if functions::masks(name) => arguments.masked(),
+                    _ => arguments.used(Use::Transformation),
+                })
             }
             Expr::AggregateFunction(function) => self.aggregate(&function.params),
             Expr::WindowFunction(function) => self.window(function),

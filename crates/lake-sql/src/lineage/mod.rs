@@ -8,11 +8,11 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
-use crate::{Rows, Session, SqlError, model::RULES};
+use crate::{Rows, Session, SqlError, model::RULES, view};
 use lake_core::{
     Contract, Policy, Secret,
-    contract::ContractSet,
-    lineage::{Derivation, Use},
+    contract::{ColumnType, ContractSet},
+    lineage::{Derivation, Origins, Use},
     mask::TokenKey,
 };
 use lake_table::TableSpec;
@@ -41,6 +41,44 @@ pub async fn derivation(contracts: &ContractSet, policy: &Policy, contract: &Con
         derivation.columns.entry(column.name.clone()).or_default();
     }
     Ok(derivation)
+}
+
+/// Checks that every column of a Gold table which holds tokens has the name of one: by these names a rotation of the key finds
+/// the tables that it makes again.
+///
+/// # Errors
+/// When a column of another name holds tokens, and when a model that sees tokens cannot be planned or followed.
+pub async fn named_tokens(contracts: &ContractSet, policy: &Policy, contract: &Contract) -> Result<(), SqlError> {
+    if contract.gold().is_none() || contract.model.is_none() || !sees_tokens(contracts, contract) {
+        return Ok(());
+    }
+    let made = derivation(contracts, policy, contract).await?;
+    let named = contracts.token_columns(contract);
+    // What is neither text nor bytes is no token, such as a count of them.
+    let can_hold = |kind: ColumnType| matches!(kind, ColumnType::String | ColumnType::Binary);
+    let mut others = contract.columns.iter().filter(|column| can_hold(column.kind) && !named.contains(&column.name.as_str()));
+    match others.find(|column| holds_tokens(contracts, &made.of(&column.name))) {
+        None => Ok(()),
+        Some(column) => {
+            let names: Vec<String> = contracts.token_names().into_iter().map(|name| format!("`{name}`")).collect();
+            let (table, column) = (contract.table.clone(), column.name.clone());
+            Err(SqlError::UnnamedToken { table, column, names: names.join(", ") })
+        }
+    }
+}
+
+/// Whether an input shows tokens to the model: as a view of Silver, which also brings the function, or as a column of Gold.
+fn sees_tokens(contracts: &ContractSet, contract: &Contract) -> bool {
+    let mut inputs = contract.inputs().into_iter().filter_map(|name| contracts.get(name));
+    inputs.any(|input| view::needs_key(input) || !contracts.token_columns(input).is_empty())
+}
+
+/// Whether a value is made from tokens: from those that the query makes, or from those of another Gold table.
+fn holds_tokens(contracts: &ContractSet, origins: &Origins) -> bool {
+    let is_token =
+        |table: &str, column: &str| contracts.get(table).is_some_and(|source| contracts.token_columns(source).contains(&column));
+    let mut direct = origins.iter().filter(|(_, ways)| ways.iter().any(|way| way.usage.direct()));
+    origins.has_token() || direct.any(|(field, _)| is_token(&field.table, &field.column))
 }
 
 /// The inputs of a model, without rows.

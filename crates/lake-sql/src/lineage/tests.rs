@@ -1,7 +1,9 @@
-use super::derivation;
+use super::{derivation, named_tokens};
+use crate::SqlError;
 use lake_core::{
-    Contract, Policy,
+    Contract, Fault, Policy,
     contract::{ContractSet, Layer},
+    fault::Faulty as _,
     lineage::{Derivation, Origins},
 };
 use std::path::{Path, PathBuf};
@@ -82,5 +84,100 @@ async fn what_a_model_reads_is_what_its_contract_names() {
         let mut named: Vec<&str> = contract.inputs();
         named.sort_unstable();
         assert_eq!(read, named, "{}", contract.table);
+    }
+}
+
+#[tokio::test]
+async fn every_token_in_gold_has_the_name_of_one() {
+    let (contracts, policy) = load();
+    let mut holders = Vec::new();
+    for contract in contracts.iter() {
+        named_tokens(&contracts, &policy, contract).await.unwrap();
+        if matches!(contract.layer, Layer::Gold(_)) {
+            let made = derivation(&contracts, &policy, contract).await.unwrap();
+            let tokens = made.columns.iter().filter(|(_, origins)| origins.has_token());
+            holders.extend(tokens.map(|(column, _)| format!("{}.{column}", contract.table)));
+        }
+    }
+    assert_eq!(holders, ["gold_dim_customers.email_token"]);
+}
+
+/// A Gold table whose columns `address` and `mails` have no name of a token.
+const ADDRESSES: &str = "
+apiVersion: v3.1.0
+kind: DataContract
+id: gold_addresses
+name: n
+version: 1.0.0
+status: active
+description: {purpose: p}
+schema:
+  - name: addresses
+    physicalName: gold_addresses
+    dataGranularityDescription: d
+    properties:
+      - {name: contact_id, logicalType: string, physicalType: STRING, description: d, required: true, primaryKey: true, primaryKeyPosition: 1}
+      - {name: address, logicalType: string, physicalType: STRING, description: d}
+      - {name: mails, logicalType: integer, physicalType: BIGINT, description: d}
+      - {name: _run_id, logicalType: string, physicalType: STRING, description: d}
+      - {name: _ingested_at, logicalType: timestamp, physicalType: TIMESTAMP, description: d}
+customProperties:
+  - property: gold
+    value: {inputs: [silver_contacts_history, gold_dim_customers]}
+";
+
+async fn addresses(model: &str) -> Result<(), SqlError> {
+    let (contracts, policy) = load();
+    let own = Contract::parse(Path::new("addresses"), ADDRESSES, Some(model.to_owned())).unwrap();
+    let contracts = ContractSet::new(contracts.iter().cloned().chain([own]).collect()).unwrap();
+    named_tokens(&contracts, &policy, contracts.get("gold_addresses").unwrap()).await
+}
+
+#[tokio::test]
+async fn a_token_under_another_name_is_refused() {
+    let of_silver = [
+        "email_token",
+        "CONCAT('mail ', email_token)",
+        "COALESCE(email_token, 'none')",
+        "sha256_hex(email_token)",
+        "token(lifecycle_stage)",
+        "CASE WHEN lifecycle_stage IS NULL THEN email_token END",
+        "LAG(email_token) OVER (PARTITION BY contact_id ORDER BY changed_at)",
+        "MAX(email_token) OVER (PARTITION BY contact_id)",
+        "(SELECT MAX(d.email_token) FROM gold_dim_customers d)",
+    ]
+    .map(|address| format!("SELECT contact_id, {address} AS address, 1 AS mails FROM silver_contacts_history"));
+    let others = [
+        "SELECT customer_key AS contact_id, email_token AS address, 1 AS mails FROM gold_dim_customers",
+        "WITH all_mails AS (
+            SELECT contact_id, lifecycle_stage AS mail FROM silver_contacts_history
+            UNION ALL SELECT contact_id, email_token FROM silver_contacts_history
+         )
+         SELECT contact_id, MAX(mail) AS address, 1 AS mails FROM all_mails GROUP BY contact_id",
+    ];
+    for model in of_silver.iter().map(String::as_str).chain(others) {
+        let error = addresses(model).await.expect_err(model);
+        assert!(matches!(&error, SqlError::UnnamedToken { column, .. } if column == "address"), "{model}: {error}");
+        assert_eq!(error.fault(), Fault::Config);
+        assert_eq!(
+            error.to_string(),
+            "keep tokens in column `address` of `gold_addresses`: `goldify rotate-key` finds tokens by the names that `goldViews` \
+             give them (`email_token`), and would leave these with the old key"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_only_decided_or_counted_by_tokens_needs_no_name() {
+    for address in [
+        "lifecycle_stage",
+        "email_domain_class",
+        "token_key_id()",
+        "CASE WHEN email_token IS NULL THEN 'no' ELSE 'yes' END",
+        "FIRST_VALUE(lifecycle_stage) OVER (PARTITION BY email_token ORDER BY changed_at)",
+    ] {
+        let mails = "COUNT(email_token) OVER (PARTITION BY lifecycle_stage)";
+        let model = format!("SELECT contact_id, {address} AS address, {mails} AS mails FROM silver_contacts_history");
+        addresses(&model).await.expect(address);
     }
 }

@@ -15,6 +15,12 @@ const CRM: [&str; 3] = [
     include_str!("../../../../contracts/silver/companies/contract.odcs.yaml"),
 ];
 
+const PERFORMANCE: &str = include_str!("../../../../contracts/gold/product_performance/model.sql");
+const FACTS: &str = include_str!("../../../../contracts/gold/fact_sales/contract.odcs.yaml");
+const SOLD: &str = include_str!("../../../../contracts/gold/dim_products/contract.odcs.yaml");
+const BUYERS: &str = include_str!("../../../../contracts/gold/dim_customers/contract.odcs.yaml");
+const COSTS: &str = include_str!("../../../../contracts/silver/products_history/contract.odcs.yaml");
+
 /// A table in memory; columns that are not given are null.
 fn memory(contract: &Contract, rows: usize, given: &BTreeMap<&str, Vec<Option<String>>>) -> Rows {
     let fields: Vec<Field> = contract.columns.iter().map(|c| Field::new(&c.name, lake_table::arrow_type(c.kind), true)).collect();
@@ -86,6 +92,85 @@ fn dimension(histories: &[Vec<Change>]) -> Vec<Vec<Option<String>>> {
     asked(&session, &format!("SELECT {columns} FROM ({MODEL}) AS d WHERE customer_id <> 'unknown'"))
 }
 
+/// A sale: product, month, customer (0 is unknown) in one of two versions, and the month in which it came back.
+type Sale = (usize, usize, usize, bool, Option<usize>);
+
+const MONTHS: [&str; 2] = ["2017-11-01", "2017-12-01"];
+
+/// Months in which some products have few customers and some have many.
+fn sales() -> impl Strategy<Value = Vec<Sale>> {
+    let sale = (0..3_usize, 0..2_usize, 0..9_usize, any::<bool>(), proptest::option::of(0..2_usize));
+    proptest::collection::vec(sale, 1..80)
+}
+
+/// Columns of rows of which each is one text, parted by blanks.
+fn columns<'n>(names: &'n str, rows: &[String]) -> BTreeMap<&'n str, Vec<Option<String>>> {
+    let mut given: BTreeMap<&str, Vec<Option<String>>> = BTreeMap::new();
+    for row in rows {
+        for (name, value) in names.split(' ').zip(row.split(' ')) {
+            given.entry(name).or_default().push(Some(value.to_owned()));
+        }
+    }
+    given
+}
+
+/// Product, month, customers and margin of every row; what `p2` costs is not known.
+fn performance(sales: &[Sale]) -> Vec<Vec<Option<String>>> {
+    let mut facts = Vec::new();
+    for (at, (product, month, customer, version, back)) in sales.iter().enumerate() {
+        let fact = |movement: &str, month: usize, sign: &str| {
+            let keys = format!("o{at} 1 {movement} {} k{customer}{version} p{product}", MONTHS[month]);
+            format!("{keys} {sign}1 {sign}2.00 0.00 1.0000000000 {sign}2.0000")
+        };
+        facts.push(fact("sale", *month, ""));
+        facts.extend(back.map(|month| fact("return", month, "-")));
+    }
+    let id = |customer: usize| if customer == 0 { "unknown".to_owned() } else { format!("c{customer}") };
+    let buyers = (0..18).map(|at| format!("k{}{} {} {}", at / 2, at % 2 == 0, id(at / 2), at % 2 == 0)).collect();
+    let products = (0..3).map(|product| format!("p{product} p{product} true")).collect();
+    let costs = (0..2).map(|product| format!("p{product} 2017-01-02T12:00:00Z 0.50")).collect();
+    let amounts = "quantity gross_amount discount_amount usd_rate net_usd";
+    let names = format!("order_id line_number movement business_date customer_key product_key {amounts}");
+    let tables: [(&str, &str, Vec<String>); 4] = [
+        (FACTS, names.as_str(), facts),
+        (BUYERS, "customer_key customer_id is_current", buyers),
+        (SOLD, "product_key product_id is_current", products),
+        (COSTS, "product_id changed_at unit_cost", costs),
+    ];
+    let mut session = Session::new(&policy(), Some(&key())).unwrap();
+    session.allow(&["silver_products_history.unit_cost".to_owned()]);
+    for (contract, names, rows) in &tables {
+        let contract = Contract::parse(Path::new("table"), contract, None).unwrap();
+        session.register(&contract, memory(&contract, rows.len(), &columns(names, rows))).unwrap();
+    }
+    asked(&session, &format!("SELECT product_id, month, distinct_customers, margin_usd FROM ({PERFORMANCE}) AS p"))
+}
+
+/// What models see of the domains of addresses, in their order.
+fn domain_classes(mails: &[String]) -> Vec<String> {
+    let numbers: Vec<Option<String>> = (0..mails.len()).map(|at| Some(at.to_string())).collect();
+    let mails: Vec<Option<String>> = mails.iter().cloned().map(Some).collect();
+    let contract = Contract::parse(Path::new("history"), HISTORY, None).unwrap();
+    let given = BTreeMap::from([("customer_id", numbers.clone()), ("email", mails)]);
+    let mut session = Session::new(&policy(), Some(&key())).unwrap();
+    session.register(&contract, memory(&contract, numbers.len(), &given)).unwrap();
+    let rows = asked(&session, "SELECT customer_id, email_domain_class FROM silver_customers_history");
+    let found: BTreeMap<_, _> = rows.into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+    numbers.iter().map(|number| found[number].clone().unwrap()).collect()
+}
+
+/// A text in the case that the bits say.
+fn in_case(text: &str, bits: u64) -> String {
+    let one = |(at, c): (usize, char)| if bits >> (at % 64) & 1 == 1 { c.to_ascii_uppercase() } else { c };
+    text.chars().enumerate().map(one).collect()
+}
+
+/// An address that is a consumer's or not: what stands before the last `@`, and the domain.
+fn addresses() -> impl Strategy<Value = (String, Option<String>)> {
+    let company = "[a-z0-9-]{0,8}(\\.[a-z]{1,4}){0,2}".prop_filter("a consumer's domain", |domain| domain != "gmail.com");
+    (".*", proptest::option::of(company))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 20, ..ProptestConfig::default() })]
 
@@ -114,6 +199,48 @@ proptest! {
             let alike = histories.iter().filter(|other| last(other) == last(changes)).count();
             prop_assert_eq!(hidden.contains(&Some(format!("c{customer}"))), alike < 5);
         }
+    }
+
+    #[test]
+    fn few_customers_are_not_told_and_no_margin_with_them(sales in sales()) {
+        let mut bought: BTreeMap<(String, String), BTreeSet<usize>> = BTreeMap::new();
+        for (product, month, customer, _, back) in &sales {
+            let group = |month: usize| (format!("p{product}"), MONTHS[month].to_owned());
+            bought.entry(group(*month)).or_default().extend(Some(*customer).filter(|customer| *customer > 0));
+            // Whoever only brings back in a month is no customer of it.
+            if let Some(back) = back {
+                bought.entry(group(*back)).or_default();
+            }
+        }
+        let rows = performance(&sales);
+        prop_assert_eq!(rows.len(), bought.len());
+        for row in &rows {
+            let customers = bought[&(row[0].clone().unwrap(), row[1].clone().unwrap())].len();
+            let is_told = customers >= 5;
+            prop_assert_eq!(&row[2], &is_told.then(|| customers.to_string()), "{:?}", row);
+            prop_assert_eq!(row[3].is_some(), is_told && row[0].as_deref() != Some("p2"), "{:?}", row);
+        }
+    }
+
+    #[test]
+    fn a_domain_class_tells_one_of_two_things_of_any_text(texts in proptest::collection::vec(".*", 1..40)) {
+        for class in domain_classes(&texts) {
+            prop_assert!(["consumer", "company"].contains(&class.as_str()), "{}", class);
+        }
+    }
+
+    /// Neither who it is nor which company: nothing but whether the domain is one of the policy's, in any case.
+    #[test]
+    fn a_domain_class_tells_nothing_else(addresses in proptest::collection::vec(addresses(), 1..40), bits in any::<u64>()) {
+        let domain = |company: &Option<String>| company.clone().unwrap_or_else(|| "gmail.com".to_owned());
+        let mails: Vec<String> =
+            addresses.iter().map(|(local, company)| format!("{local}@{}", in_case(&domain(company), bits))).collect();
+        let expected: Vec<&str> =
+            addresses.iter().map(|(_, company)| if company.is_some() { "company" } else { "consumer" }).collect();
+        prop_assert_eq!(domain_classes(&mails), expected);
+        // What has no domain has not that of a consumer.
+        let bare: Vec<String> = addresses.iter().map(|(local, _)| local.replace('@', "")).collect();
+        prop_assert!(domain_classes(&bare).iter().all(|class| class == "company"));
     }
 
     #[test]
