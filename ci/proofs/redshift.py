@@ -35,7 +35,9 @@ ROW = """
     CASE WHEN i % 3 > 0 THEN (i % 99991)::text END, TIMESTAMP '{start}' + i * INTERVAL '{step}',
     CASE WHEN i % 4 > 0 THEN TIMESTAMP '{start}' + i * INTERVAL '{step}' ELSE TIMESTAMP '{start}' + INTERVAL '1 hour' END,
     'mobile', 'BR', 'https://shop.sluice.example/p/' || i || repeat('x', i % 100), CASE WHEN i % 5 = 0 THEN '' END,
-    'mail', NULL, 'c' || i % 12, ('{{"i": ' || i || ', "who": "Zo\u00eb \U0001f600"}}')::json
+    'mail', NULL, 'c' || i % 12,
+    CASE WHEN i % 9 = 0 THEN NULL WHEN i % 11 = 0 THEN 'null'::json
+        ELSE ('{{"i": ' || i || ', "who": "Zo\u00eb \U0001f600"}}')::json END
 """
 
 
@@ -126,6 +128,8 @@ def windows(bench: Bench, rows: int) -> None:
     fill("e", rows, f"{DAY} 00:00", f"{86_000_000_000 // rows} microseconds")
     subprocess.run([places.SOURCES / "certificates", FOLDER / "other"], check=True)
     bench.refused("a certificate of another authority", "certificate", ca_file=str(FOLDER / "other" / "ca.pem"))
+    # The authority is trusted, but the server's certificate is for localhost.
+    bench.refused("a certificate for another name", "does not carry that name", host="127.0.0.1")
     wrong = FOLDER / "secrets" / "redshift"
     wrong.mkdir(parents=True)
     (wrong / "password").write_text(state.secret(cluster.WRONG_SECRET))
