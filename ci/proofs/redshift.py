@@ -35,7 +35,9 @@ ROW = """
     CASE WHEN i % 3 > 0 THEN (i % 99991)::text END, TIMESTAMP '{start}' + i * INTERVAL '{step}',
     CASE WHEN i % 4 > 0 THEN TIMESTAMP '{start}' + i * INTERVAL '{step}' ELSE TIMESTAMP '{start}' + INTERVAL '1 hour' END,
     'mobile', 'BR', 'https://shop.sluice.example/p/' || i || repeat('x', i % 100), CASE WHEN i % 5 = 0 THEN '' END,
-    'mail', NULL, 'c' || i % 12, ('{{"i": ' || i || ', "who": "Zo\u00eb \U0001f600"}}')::json
+    'mail', NULL, 'c' || i % 12,
+    CASE WHEN i % 9 = 0 THEN NULL WHEN i % 11 = 0 THEN 'null'::json
+        ELSE ('{{"i": ' || i || ', "who": "Zo\u00eb \U0001f600"}}')::json END
 """
 
 
@@ -129,6 +131,8 @@ def windows(bench: Bench, rows: int) -> None:
     # What only a server that was asked says: a file or a secret that is not there ends with 2 as well.
     stranger = str(FOLDER / "other" / "ca.pem")
     bench.refused("a certificate of another authority", "verify that the server is `localhost`", ca_file=stranger)
+    # The authority is trusted, but the server's certificate is for localhost.
+    bench.refused("a certificate for another name", "does not carry that name", host="127.0.0.1")
     wrong = FOLDER / "secrets" / "redshift"
     wrong.mkdir(parents=True)
     (wrong / "password").write_text(state.secret(cluster.WRONG_SECRET))

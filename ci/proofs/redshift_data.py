@@ -34,6 +34,8 @@ UNLOAD = re.compile(
     r"UNLOAD \('(?P<query>(?:[^']|'')*)'\) TO 's3://(?P<bucket>[^/']+)/(?P<prefix>[^']+)' "
     r"IAM_ROLE (?:default|'(?P<role>[^']+)') FORMAT PARQUET MANIFEST VERBOSE MAXFILESIZE \d+ MB"
 )
+# What JSON_SERIALIZE is reported to say of a value that VARCHAR does not hold.
+LONG = "Invalid input\n  Detail: \n  code:      8001\n  context:   String value exceeds the max size of 65535 bytes"
 Rows = list[tuple]
 Objects = dict[str, bytes]
 
@@ -189,6 +191,8 @@ class Service:
             raise Refused("", "S3ServiceException:Access Denied,Status 403,Error AccessDenied")
         if self.fails("statement"):
             raise Refused("", "S3ServiceException:Please reduce your request rate.,Status 503,Error SlowDown")
+        if self.fails("value-long"):
+            raise Refused("", LONG)
         bucket, prefix = parts["bucket"], parts["prefix"]
         if self.s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("KeyCount"):
             raise Refused("", "Specified unload destination on S3 is not empty. Consider using ALLOWOVERWRITE")

@@ -42,7 +42,9 @@ COLUMNS = (
     ("ratio", "double precision", "DOUBLE", "DOUBLE", "0.1 * i"),
     ("bytes", "binary varying", "BLOB", "BINARY", "encode(chr(65 + CAST(i % 26 AS INTEGER)) || 'é')"),
     ("name", "character varying", "VARCHAR", "STRING", "CASE WHEN i % 7 > 0 THEN 'o''neil \\ ' || i END"),
-    ("metadata", "super", "VARCHAR", "STRING", """'{"i": ' || i || ', "x": "é"}'"""),
+    # SQL's null and JSON's are two things.
+    ("metadata", "super", "VARCHAR", "STRING",
+     """CASE WHEN i % 11 = 0 THEN NULL WHEN i % 13 = 0 THEN 'null' ELSE '{"i": ' || i || ', "x": "é"}' END"""),
 )  # fmt: skip
 ROWS = 70_000
 META = (
@@ -55,6 +57,7 @@ LOGICAL = {"BIGINT": "integer", "INT": "integer", "DOUBLE": "number", "BOOLEAN":
 # failure -> exit code, a part of the message
 FAILURES = {
     "statement": (75, "unload the rows: statement"),
+    "value-long": (65, "a value is longer as text than Redshift's VARCHAR holds"),
     "denied": (2, "unload the rows: statement"),
     "unauthorized": (2, "AccessDeniedException"),
     "manifest-half": (75, "read the manifest: it is not whole"),
@@ -88,7 +91,8 @@ def database() -> duckdb.DuckDBPyConnection:
     for place, (name, kind, *_) in enumerate(COLUMNS, start=1):
         digits = (20, 4) if kind == "numeric" else (None, None)
         made.execute("INSERT INTO svv_columns VALUES ('behavior', 'kinds', ?, ?, ?, ?, ?)", (place, name, kind, *digits))
-    made.execute("CREATE MACRO json_serialize(value) AS value")
+    # As documented: never null, the text `null` for NULL.
+    made.execute("CREATE MACRO json_serialize(value) AS coalesce(value, 'null')")
     made.execute("CREATE MACRO to_hex(value) AS lower(hex(value))")
     made.execute("CREATE MACRO to_char(value, notation) AS strftime(value, '%Y-%m-%d %H:%M:%S.%f')")
     return made
@@ -146,7 +150,8 @@ class Bench:
         found = duckdb.sql(f"SELECT {shown()} FROM found").fetchall()
         wrong = [] if len(found) == len(set(found)) else ["rows landed twice"]
         if set(found) != self.expected:
-            wrong.append(f"{len(set(found) ^ self.expected)} rows differ, such as {sorted(set(found) ^ self.expected)[:2]}")
+            differing = sorted(set(found) ^ self.expected, key=repr)
+            wrong.append(f"{len(differing)} rows differ, such as {differing[:2]}")
         return wrong + ([f"{self.staged()} objects are left in the stage"] if self.staged() else [])
 
 

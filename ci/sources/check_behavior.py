@@ -90,7 +90,7 @@ def check_tls(endpoints: Endpoints, _: list[str]) -> str:
         version = (cursor.fetchone() or ("none",))[0]
     refused("no encryption", sslmode="disable")
     refused("certificate verify failed", sslrootcert=endpoints["redshift"]["wrong_ca"])
-    # The certificate names localhost and 127.0.0.1 only.
+    # The certificate names localhost only.
     refused("does not match host name", host="sluice.invalid", hostaddr="127.0.0.1")
     return f"{version}; no session without it, nor by another authority's or for another name's certificate"
 

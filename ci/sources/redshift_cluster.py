@@ -32,6 +32,8 @@ LOGIN_SECRET, ADMIN_SECRET, WRONG_SECRET = "redshift/password", "redshift/admin"
 HERE = Path(__file__).parent
 RECIPE = HERE / "redshift"
 UNPRIVILEGED = "nobody"
+# Not 127.0.0.1, where the server listens too: who asks for that name must be refused.
+CERTIFIED = "DNS:localhost"
 # Shows in the titles of the server's children, which do not name its folder.
 TITLE = f"sluice-{hashlib.sha256(str(places.SOURCES).encode()).hexdigest()[:10]}"
 # A server with open sessions ends at once when it is asked in this way.
@@ -69,7 +71,7 @@ def own(path: Path) -> None:
 
 
 def prepare() -> None:
-    """Makes certificates and an empty database system, unless there is one."""
+    """Makes an empty database system, unless there is one."""
     done = FOLDER / "prepared"
     if done.is_file():
         return
@@ -77,18 +79,26 @@ def prepare() -> None:
     data = FOLDER / "data"
     data.mkdir(parents=True, mode=0o700)
     own(data)
-    subprocess.run([HERE / "certificates", FOLDER / "tls"], check=True)
-    (FOLDER / "tls" / "server.pem").chmod(0o600)
-    own(FOLDER / "tls" / "server.pem")
     state.secret(ADMIN_SECRET)
     command = [program("initdb"), "-D", str(data), "-U", ADMIN, "-E", "UTF8", "--locale=C", "--auth=scram-sha-256",
                f"--pwfile={places.SECRETS / ADMIN_SECRET}", "--no-sync"]  # fmt: skip
     made = subprocess.run(unprivileged(command), capture_output=True, text=True, check=False)
     if made.returncode != 0:
         raise SystemExit(f"sources: initdb failed:\n{made.stdout}{made.stderr}")
-    for name in ("postgresql.conf", "pg_hba.conf"):
-        shutil.copyfile(RECIPE / name, data / name)
     done.touch()
+
+
+def configure() -> None:
+    """Gives the server its configuration, and certificates unless it has them for the right name."""
+    for name in ("postgresql.conf", "pg_hba.conf"):
+        shutil.copyfile(RECIPE / name, FOLDER / "data" / name)
+    names, key = FOLDER / "tls" / "names", FOLDER / "tls" / "server.pem"
+    if names.is_file() and names.read_text() == CERTIFIED:
+        return
+    subprocess.run([HERE / "certificates", FOLDER / "tls", CERTIFIED], check=True)
+    key.chmod(0o600)
+    own(key)
+    names.write_text(CERTIFIED)
 
 
 def start() -> None:
@@ -97,6 +107,7 @@ def start() -> None:
         return
     _end_leftovers()
     prepare()
+    configure()
     port = processes.free_port(state.ports().get(NAME))
     state.keep_ports({NAME: port})
     key = FOLDER / "tls" / "server.pem"

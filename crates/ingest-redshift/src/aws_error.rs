@@ -1,5 +1,6 @@
 //! Why the Data API failed, who has to act, and what may be told: never a value of a row.
 
+use crate::long_value;
 use aws_sdk_redshiftdata::error::{ProvideErrorMetadata, SdkError};
 use lake_core::{Fault, fault::Faulty};
 use lake_edge::{AwsFailure, AwsService};
@@ -28,6 +29,9 @@ pub(crate) enum AwsError {
     /// A statement failed.
     #[error("{action}: statement {id} {message}")]
     Statement { action: &'static str, id: String, message: String, fault: Fault },
+    /// The server cannot make text of a value.
+    #[error("{action}: statement {id} failed: {}", long_value::PROBLEM)]
+    Long { action: &'static str, id: String },
     /// A statement took too long and was cancelled.
     #[error("{action}: not done after {} s, so it was cancelled", waited.as_secs())]
     Silent { action: &'static str, waited: Duration },
@@ -45,6 +49,9 @@ impl AwsError {
 
     /// A statement that the server gave up, with its text where that cannot quote a value.
     pub(crate) fn statement(action: &'static str, id: &str, text: &str) -> Self {
+        if long_value::told_by(text) {
+            return Self::Long { action, id: id.to_owned() };
+        }
         let text = text.lines().next().unwrap_or_default();
         let message = if action == DESCRIBE { format!("failed: {text}") } else { "failed".to_owned() };
         Self::Statement { action, id: id.to_owned(), message, fault: fault_of_text(text) }
@@ -56,6 +63,7 @@ impl Faulty for AwsError {
         match self {
             Self::NoTable { .. } => Fault::Config,
             Self::Failed { fault, .. } | Self::Statement { fault, .. } => *fault,
+            Self::Long { .. } => Fault::Data,
             Self::Silent { .. } => Fault::Transient,
         }
     }
@@ -69,6 +77,7 @@ impl Faulty for AwsError {
             Self::Statement { id, .. } => {
                 format!("`aws redshift-data describe-statement --id {id}` tells why; check --unload-role and the user's grants")
             }
+            Self::Long { .. } => long_value::HINT.into(),
             Self::Failed { .. } | Self::Silent { .. } => "run the same command again later".into(),
         })
     }
@@ -109,6 +118,11 @@ mod tests {
         assert_eq!((failed.to_string().as_str(), failed.fault()), ("unload the rows: statement abc-1 failed", Fault::Transient));
         let denied = AwsError::statement(UNLOAD, "abc-1", "ERROR: S3ServiceException:Access Denied,Status 403");
         assert_eq!(denied.fault(), Fault::Config);
+        let words = "ERROR: Invalid input\n  context: String value exceeds the max size of 65535 bytes";
+        let long = AwsError::statement(UNLOAD, "abc-1", words);
+        assert_eq!(long.fault(), Fault::Data);
+        let told = "unload the rows: statement abc-1 failed: a value is longer as text than Redshift's VARCHAR holds";
+        assert_eq!(long.to_string(), told);
         let described = AwsError::statement(DESCRIBE, "abc-1", "ERROR: permission denied for schema behavior");
         assert!(described.to_string().ends_with("failed: ERROR: permission denied for schema behavior"));
     }

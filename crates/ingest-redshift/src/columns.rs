@@ -33,12 +33,12 @@ impl SourceColumn {
 
     /// SQL that gives a value in the text that [`crate::text`] reads.
     ///
-    /// SUPER, which only Redshift has, becomes JSON; bytes become digits; four-byte floats are widened by the server, which
-    /// knows their bits.
+    /// SUPER, which only Redshift has, becomes JSON; of a null Redshift would make the text `null`, so it is not asked to. Bytes
+    /// become digits; four-byte floats are widened by the server, which knows their bits.
     pub(crate) fn expression(&self) -> String {
         let name = quoted(&self.name);
         match self.kind.as_str() {
-            "super" => format!("JSON_SERIALIZE({name})"),
+            "super" => format!("CASE WHEN {name} IS NOT NULL THEN JSON_SERIALIZE({name}) END"),
             "bytea" => format!("ENCODE({name}, 'hex')"),
             "binary varying" => format!("TO_HEX({name})"),
             "real" => format!("CAST({name} AS DOUBLE PRECISION)"),
@@ -150,7 +150,10 @@ pub(crate) mod tests {
 
     #[test]
     fn values_are_asked_for_in_a_text_without_loss() {
-        assert_eq!(source("meta\"data", "super").expression(), r#"JSON_SERIALIZE("meta""data")"#);
+        assert_eq!(
+            source("meta\"data", "super").expression(),
+            r#"CASE WHEN "meta""data" IS NOT NULL THEN JSON_SERIALIZE("meta""data") END"#
+        );
         assert_eq!(source("a", "jsonb").expression(), r#""a""#);
         assert_eq!(source("a", "bytea").expression(), r#"ENCODE("a", 'hex')"#);
         assert_eq!(source("a", "real").expression(), r#"CAST("a" AS DOUBLE PRECISION)"#);
@@ -159,7 +162,7 @@ pub(crate) mod tests {
     #[test]
     fn values_are_unloaded_in_types_that_parquet_has_one_notation_for() {
         let unloaded = |kind: &str, target| source("a", kind).unloaded(&column("a", target));
-        assert_eq!(unloaded("super", ColumnType::String), r#"JSON_SERIALIZE("a") AS "a""#);
+        assert_eq!(unloaded("super", ColumnType::String), r#"CASE WHEN "a" IS NOT NULL THEN JSON_SERIALIZE("a") END AS "a""#);
         assert_eq!(
             unloaded("timestamp with time zone", ColumnType::Timestamp),
             r#"TO_CHAR("a" AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') AS "a""#

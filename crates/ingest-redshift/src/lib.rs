@@ -11,6 +11,7 @@ mod args;
 mod aws_error;
 mod columns;
 mod data_api;
+mod long_value;
 mod manifest;
 mod query;
 mod rows;

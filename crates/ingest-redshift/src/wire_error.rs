@@ -1,10 +1,10 @@
 //! Why the wire failed, who has to act, and what may be told: never a value of a row.
 
-use crate::tls::TrustError;
+use crate::{long_value, tls::TrustError};
 use lake_core::{Fault, fault::Faulty};
 use std::{io, time::Duration};
 use tokio_postgres::error::DbError;
-use tokio_rustls::rustls;
+use tokio_rustls::rustls::{self, CertificateError};
 
 /// What is being done while the login goes on.
 pub(crate) const LOGIN: &str = "log in to Redshift";
@@ -26,6 +26,9 @@ pub(crate) enum WireError {
     /// The server does not prove to be who it should be.
     #[error("verify that the server is `{host}`: {problem}")]
     Certificate { host: String, problem: String },
+    /// The server proves to be another one.
+    #[error("verify that the server is `{host}`: its certificate does not carry that name, only {names}")]
+    Name { host: String, names: String },
     /// The server refuses the user.
     #[error("log in to Redshift as `{user}`: {message}")]
     Refused { user: String, message: String },
@@ -35,6 +38,9 @@ pub(crate) enum WireError {
     /// The server did not do what was asked.
     #[error("{action}: {message}")]
     Failed { action: &'static str, message: String, fault: Fault },
+    /// The server cannot make text of a value.
+    #[error("{action}: {}", long_value::PROBLEM)]
+    Long { action: &'static str },
     /// No answer in time.
     #[error("{action}: no answer for {} s", waited.as_secs())]
     Silent { action: &'static str, waited: Duration },
@@ -46,7 +52,10 @@ pub(crate) enum WireError {
 impl Faulty for WireError {
     fn fault(&self) -> Fault {
         match self {
-            Self::Trust(_) | Self::Certificate { .. } | Self::Refused { .. } | Self::NoTable { .. } => Fault::Config,
+            Self::Trust(_) | Self::Certificate { .. } | Self::Name { .. } | Self::Refused { .. } | Self::NoTable { .. } => {
+                Fault::Config
+            }
+            Self::Long { .. } => Fault::Data,
             Self::Failed { fault, .. } => *fault,
             Self::Silent { .. } | Self::Torn { .. } => Fault::Transient,
         }
@@ -58,6 +67,10 @@ impl Faulty for WireError {
             Self::Certificate { .. } => {
                 "nothing was sent; --host must be the name in the certificate and --ca-file its authority".into()
             }
+            Self::Name { .. } => {
+                "nothing was sent; give --host the name in the certificate, or the server a certificate for this name".into()
+            }
+            Self::Long { .. } => long_value::HINT.into(),
             Self::Refused { .. } => "check --user, --database and the secret `redshift/password`".into(),
             Self::NoTable { .. } => "check schema and table in the contract, and the user's grants".into(),
             Self::Silent { .. } | Self::Torn { .. } => "run the same command again later".into(),
@@ -82,7 +95,7 @@ impl Names {
     /// Turns the protocol's error into ours.
     pub(crate) fn failed(&self, action: &'static str, error: &tokio_postgres::Error) -> WireError {
         match (error.as_db_error(), std::error::Error::source(error)) {
-            (Some(error), _) => self.said(action, error),
+            (Some(error), _) => self.said(action, error.code().code(), &words(error)),
             (None, Some(cause)) => match cause.downcast_ref::<io::Error>() {
                 Some(cause) => self.broken(action, cause),
                 // No TLS at the server, or a way to log in that is none of ours: it stays so until somebody changes it.
@@ -96,9 +109,10 @@ impl Names {
     fn broken(&self, action: &'static str, cause: &io::Error) -> WireError {
         let tls = cause.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
         match tls {
-            Some(rustls::Error::InvalidCertificate(problem)) => {
-                WireError::Certificate { host: self.host.clone(), problem: plain(&problem.to_string()) }
-            }
+            Some(rustls::Error::InvalidCertificate(problem)) => match carried(problem) {
+                Some(names) => WireError::Name { host: self.host.clone(), names },
+                None => WireError::Certificate { host: self.host.clone(), problem: plain(&problem.to_string()) },
+            },
             Some(other) => WireError::Failed { action, message: plain(&other.to_string()), fault: Fault::Config },
             None => {
                 // A name that no certificate can be for stays so until somebody changes it.
@@ -110,15 +124,32 @@ impl Names {
     }
 
     /// The server says no. Where it looks at rows its text is left out: it could quote a value.
-    fn said(&self, action: &'static str, error: &DbError) -> WireError {
-        let code = error.code().code();
+    fn said(&self, action: &'static str, code: &str, words: &str) -> WireError {
+        if long_value::told_by(words) {
+            return WireError::Long { action };
+        }
         let shown = matches!(action, LOGIN | BEGIN | DESCRIBE) || matches!(code.get(..2), Some("42" | "3F"));
-        let message = if shown { plain(error.message()) } else { format!("the server answers with error {code}") };
+        let message = if shown { plain(words) } else { format!("the server answers with error {code}") };
         match fault_of(code) {
             _ if code.starts_with("28") => WireError::Refused { user: self.user.clone(), message },
             _ if matches!(code, "42P01" | "3F000" | "42501") => WireError::NoTable { table: self.table.clone(), message },
             fault => WireError::Failed { action, message, fault },
         }
+    }
+}
+
+/// The server's message, and its detail below it.
+fn words(error: &DbError) -> String {
+    format!("{}\n{}", error.message(), error.detail().unwrap_or_default())
+}
+
+/// The names that a certificate carries when it is trusted, but not for the host that was asked.
+fn carried(problem: &CertificateError) -> Option<String> {
+    match problem {
+        CertificateError::NotValidForName => Some("others".to_owned()),
+        CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => Some("none".to_owned()),
+        CertificateError::NotValidForNameContext { presented, .. } => Some(presented.join(", ")),
+        _ => None,
     }
 }
 
@@ -139,7 +170,7 @@ fn plain(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio_rustls::rustls::CertificateError;
+    use tokio_rustls::rustls::pki_types::ServerName;
 
     fn names() -> Names {
         Names { host: "warehouse.example".into(), user: "sluice".into(), table: "behavior.events".into() }
@@ -152,6 +183,27 @@ mod tests {
         let error = names().broken(LOGIN, &cause);
         assert_eq!(error.to_string(), "verify that the server is `warehouse.example`: UnknownIssuer");
         assert_eq!(error.fault(), Fault::Config);
+    }
+
+    #[test]
+    fn a_trusted_certificate_for_another_name_is_a_configuration_error() {
+        let expected = ServerName::try_from("warehouse.example").unwrap();
+        let problem = CertificateError::NotValidForNameContext { expected, presented: vec!["DnsName(\"localhost\")".into()] };
+        let cause = io::Error::new(io::ErrorKind::InvalidData, rustls::Error::InvalidCertificate(problem));
+        let (error, told) = (names().broken(LOGIN, &cause), "does not carry that name, only DnsName(\"localhost\")");
+        assert_eq!(error.to_string(), format!("verify that the server is `warehouse.example`: its certificate {told}"));
+        assert_eq!(error.fault(), Fault::Config);
+        assert!(error.hint().unwrap().contains("--host"));
+    }
+
+    #[test]
+    fn a_value_that_is_too_long_stays_so() {
+        let words = "Invalid input\n  code: 8001\n  context: String value exceeds the max size of 65535 bytes";
+        let error = names().said(READ, "XX000", words);
+        let told = "read rows: a value is longer as text than Redshift's VARCHAR holds";
+        assert_eq!((error.fault(), error.to_string().as_str()), (Fault::Data, told));
+        let other = names().said(READ, "XX000", "Invalid input\n  code: 1000");
+        assert_eq!(other.fault(), Fault::Transient);
     }
 
     #[test]

@@ -41,6 +41,25 @@ fn own_table(sources: &Variables, directory: &Path, name: &str) -> (String, Vari
     (table, with(on_lake(sources, directory), &[("LAKE_CONTRACTS", contracts)]))
 }
 
+/// A database of a test's own that passes for Redshift as far as SUPER goes, and the variables that lead to it and to a lake.
+fn service(sources: &Variables, directory: &Path, name: &str) -> (String, Variables) {
+    let database = format!("service_{name}_{}", std::process::id());
+    let script = std::fs::read_to_string(root().join("ci/sources/redshift/service.sql")).unwrap();
+    let fresh = format!("DROP DATABASE IF EXISTS {database};\nCREATE DATABASE {database};\n\\connect {database}\n{script}");
+    at_source(sources, &fresh);
+    let variables = with(on_lake(sources, directory), &[("REDSHIFT_DATABASE", database.clone())]);
+    (database, variables)
+}
+
+/// The last line of what a lake answers to a query.
+fn asked(variables: &Variables, sql: &str) -> String {
+    let mut command = Command::new(root().join("ci/query"));
+    command.env("SLUICE_HOME", &variables["HOME_OF_SOURCES"]).args(["--lake", &variables["LAKE_URI"], sql]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).lines().last().unwrap_or_default().trim().to_owned()
+}
+
 fn renamed(ran: &Ran, table: &str) -> Ran {
     let plain = |text: &str| text.replace(table, "[table]");
     Ran { code: ran.code, stdout: plain(&ran.stdout), stderr: plain(&ran.stderr) }
@@ -58,6 +77,54 @@ fn a_certificate_of_another_authority_is_refused() {
     let ran = ingest(&variables, "2017-12-30", &[]);
     assert_eq!(ran.code, 2);
     pinned("redshift-wrong-ca", &ran, directory.path());
+}
+
+#[test]
+fn a_trusted_certificate_for_another_name_is_refused() {
+    let (sources, directory) = (sources(), tempfile::tempdir().unwrap());
+    let (table, variables) = own_table(&sources, directory.path(), "named");
+    insert(&sources, &table, &["2017-12-30 12:00:00"]);
+    // The server is there too, but its certificate is for localhost.
+    let refused = ingest(&with(variables.clone(), &[("REDSHIFT_HOST", "127.0.0.1".into())]), "2017-12-30", &[]);
+    let landed = ingest(&variables, "2017-12-30", &[]);
+    at_source(&sources, &format!("DROP TABLE behavior.{table};"));
+    assert_eq!(refused.code, 2, "{refused}");
+    assert!(landed.code == 0 && landed.stdout.contains("read 1, accepted 1"), "the window was not in\n{landed}");
+    assert_eq!(asked(&variables, "SELECT COUNT(*) AS found FROM bronze_redshift_events"), "1");
+    pinned("redshift-other-name", &renamed(&refused, &table), directory.path());
+}
+
+#[test]
+fn a_null_of_super_lands_as_null_and_a_null_of_json_as_text() {
+    let (sources, directory) = (sources(), tempfile::tempdir().unwrap());
+    let (database, variables) = service(&sources, directory.path(), "null");
+    let described = "as JSON text (SUPER in Redshift).\n";
+    let contracts = contracts_with(directory.path(), CONTRACT, described, &format!("{described}        required: true\n"));
+    let variables = with(variables, &[("LAKE_CONTRACTS", contracts)]);
+    let row = |(id, value): &(&str, &str)| {
+        format!("INSERT INTO behavior.events (event_id, loaded_at, metadata) VALUES ('{id}', '2017-12-30 12:00', {value});\n")
+    };
+    let values = [("absent", "NULL"), ("empty", "'null'"), ("filled", r#"'{"a": null}'"#)];
+    at_source(&sources, &format!("\\connect {database}\n{}", values.iter().map(row).collect::<String>()));
+    let ran = ingest(&variables, "2017-12-30", &[]);
+    at_source(&sources, &format!("DROP DATABASE {database} WITH (FORCE);"));
+    assert_eq!(ran.code, 0, "{ran}");
+    let shown = "event_id || '=' || coalesce(metadata, 'none') || coalesce(' ' || _violations, '')";
+    let sql = format!("SELECT string_agg({shown}, '; ' ORDER BY event_id) AS found FROM bronze_redshift_events");
+    assert_eq!(asked(&variables, &sql), r#"absent=none required:metadata; empty=null; filled={"a": null}"#);
+}
+
+#[test]
+fn a_super_that_is_too_long_for_varchar_is_not_tried_again() {
+    let (sources, directory) = (sources(), tempfile::tempdir().unwrap());
+    let (database, variables) = service(&sources, directory.path(), "long");
+    let value = r#"('["' || repeat('x', 70000) || '"]')::service.super"#;
+    let insert = "INSERT INTO behavior.events (event_id, loaded_at, metadata)";
+    at_source(&sources, &format!("\\connect {database}\n{insert} VALUES ('long', '2017-12-30 12:00', {value});\n"));
+    let ran = ingest(&variables, "2017-12-30", &[]);
+    at_source(&sources, &format!("DROP DATABASE {database} WITH (FORCE);"));
+    assert_eq!(ran.code, 65, "{ran}");
+    pinned("redshift-long-value", &ran, directory.path());
 }
 
 #[test]
