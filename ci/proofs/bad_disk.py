@@ -3,14 +3,13 @@
 The disk is a small tmpfs that holds a copy of the small lake. Of each program its table is taken away, so that the program
 makes it anew. Read-only: it ends with 2 and writes nothing. With no page free, then with a few more each time, until it
 succeeds: it ends with 75, says that the disk is full and leaves no row and no half-written file. In the end the table is what
-the program makes where there is room, and no other table has changed. In a bucket a user who may only read, and one whom nobody
-knows, end with 2 likewise.
+the program makes where there is room, and no other table has changed. What people start by hand comes after (`bad_disk_commands`).
+In a bucket a user who may only read, and one whom nobody knows, end with 2 likewise.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import subprocess
 import time
@@ -19,15 +18,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from proofs import day, lake, places, stores
+from proofs import bad_disk_commands, day, lake, places, stores
+from proofs.disk import FULL, READ_ONLY, ROOM_KB, Disk, complaints, half_written, listed, rooms, step
 
 FOLDER = places.PROOFS / "bad-disk"
-PAGE_KB = 4
 # Free space grows by half each time, so that the disk is full at one step of the program after the other.
-ROOM_MAX_KB = 64 * 1024
-# What the programs may use when they may use all they want.
-ROOM_KB = 512 * 1024
-READ_ONLY, FULL = 2, 75
+GROWTH = 1.5
 # What a run says that did its work and could not write its end to the lineage outbox.
 UNTOLD = "failed to tell the run's end"
 CASES = (
@@ -40,35 +36,6 @@ CASES = (
     ("goldify", "gold_fact_sales"),
     ("dq-check", "gold_fact_sales"),
 )
-
-
-@dataclass
-class Disk:
-    """A tmpfs."""
-
-    path: Path
-
-    def mount(self) -> None:
-        """Mounts it, with plenty of room."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        must("mount", "-t", "tmpfs", "-o", f"size={ROOM_KB}k", "tmpfs", str(self.path))
-
-    def leave(self, free_kb: int) -> None:
-        """Leaves so much room besides what is used."""
-        status = os.statvfs(self.path)
-        used_kb = (status.f_blocks - status.f_bfree) * status.f_frsize // 1024
-        must("mount", "-o", f"remount,rw,size={used_kb + free_kb}k", str(self.path))
-
-    def forbid(self) -> None:
-        """Makes it read-only."""
-        must("mount", "-o", "remount,ro", str(self.path))
-
-
-def must(*command: str) -> None:
-    """Runs a command of the system that has to work."""
-    done = subprocess.run(command, text=True, capture_output=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"bad-disk: {' '.join(command)}: {done.stderr.strip()}")
 
 
 @dataclass
@@ -116,21 +83,14 @@ class Case:
             if (places.HOME / "lake" / place).is_dir():
                 shutil.copytree(places.HOME / "lake" / place, self.target / place)
 
-    def wrong(self, ended: subprocess.CompletedProcess[str], code: int, says: str) -> Iterator[str]:
+    def wrong(self, ended: subprocess.CompletedProcess[str], code: int) -> Iterator[str]:
         """Yields what is wrong with a run that had to fail."""
-        if ended.returncode != code:
-            yield f"ended with {ended.returncode}, not {code}: {ended.stderr.strip()[-400:]}"
-        elif says not in ended.stderr or "hint: " not in ended.stderr:
-            yield f"does not say `{says}` and what to do: {ended.stderr.strip()[-400:]}"
-        if "panicked" in ended.stderr:
-            yield "panicked"
+        yield from complaints(ended, code)
         # What is put aside is committed first; readers pass over it until the table itself follows.
         # What has committed all the same could not tell its end, says so, and is done already when it is run again.
         if self.contents().get(self.made[0]) and UNTOLD not in ended.stderr:
             yield f"ended with {ended.returncode} and left rows"
-        half = [str(file.relative_to(self.target)) for file in self.target.rglob("*#*")]
-        if half:
-            yield f"left half-written files: {half[:3]}"
+        yield from half_written(self.target)
 
 
 def in_a_bucket(env: dict[str, str]) -> list[str]:
@@ -152,14 +112,6 @@ def in_a_bucket(env: dict[str, str]) -> list[str]:
     return wrong
 
 
-def rooms() -> Iterator[int]:
-    """Yields how much room there is, more each time."""
-    free = 0
-    while free <= ROOM_MAX_KB:
-        yield free
-        free = max(free + PAGE_KB, free * 3 // 2 // PAGE_KB * PAGE_KB)
-
-
 def tried(case: Case) -> list[str]:
     """Runs the program on the bad disk; returns what is wrong."""
     case.disk.leave(ROOM_KB)
@@ -172,15 +124,15 @@ def tried(case: Case) -> list[str]:
     case.forget()
     case.disk.forbid()
     before = listed(case.target)
-    wrong = list(case.wrong(case.run(), READ_ONLY, "Read-only file system"))
+    wrong = list(case.wrong(case.run(), READ_ONLY))
     wrong += ["wrote to a read-only disk"] if listed(case.target) != before else []
     refused: Counter[str] = Counter()
-    for free in rooms():
+    for free in rooms(GROWTH):
         case.disk.leave(free)
         ended = case.run()
         if ended.returncode == 0:
             break
-        wrong += [f"with {free} KB free: {text}" for text in case.wrong(ended, FULL, "No space left on device")]
+        wrong += [f"with {free} KB free: {text}" for text in case.wrong(ended, FULL)]
         refused[step(ended.stderr)] += 1
     wrong += lake.differences(expected, case.contents())
     now = {place: version for place, version in lake.versions(case.target).items() if place not in case.made}
@@ -191,41 +143,35 @@ def tried(case: Case) -> list[str]:
     return wrong
 
 
-def step(stderr: str) -> str:
-    """Returns which step of the program met the full disk, by its error."""
-    line = next((line for line in stderr.splitlines() if line.startswith("error: ")), "no error")
-    known = {"create `": "create", "write to table": "write", "commit to table": "commit"}
-    return next((name for text, name in known.items() if f" {text}" in line), line.removeprefix("error: ")[:60])
-
-
-def listed(folder: Path) -> list[tuple[str, int, int]]:
-    """Returns every file with size and time."""
-    return sorted((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in folder.rglob("*") if file.is_file())
-
-
 def main() -> int:
     """Tries every program; 1 when one of them does not do what it must."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", metavar="PROGRAM", choices=[program for program, _ in CASES])
+    parser.add_argument("--only", metavar="PROGRAM", choices=sorted({program for program, _ in CASES} | bad_disk_commands.PROGRAMS))
     options = parser.parse_args()
     started = time.monotonic()
     disk = Disk(FOLDER / "disk")
     disk.mount()
     shutil.copytree(places.HOME / "lake", disk.path / "lake")
     env = day.environment() | day.connections() | {"LAKE_CONTRACTS": str(places.CONTRACTS)}
-    chosen = [case for case in CASES if options.only in (None, case[0])]
-    failed = 0
-    for program, table in chosen:
-        case = Case(disk, program, table, env)
-        wrong = tried(case)
-        case.restore()
-        failed += bool(wrong)
-        print(*(f"  WRONG {program} {table}: {text}" for text in wrong), sep="\n", end="\n" if wrong else "", flush=True)
-    wrong = in_a_bucket(env)
-    print(*(f"  WRONG in a bucket: {text}" for text in wrong), sep="\n", end="\n" if wrong else "")
+    outcomes = []
+    for program, table in CASES:
+        if options.only in (None, program):
+            case = Case(disk, program, table, env)
+            outcomes.append(told(f"{program} {table}", tried(case)))
+            case.restore()
+    for name, proved in bad_disk_commands.of(disk, env).items():
+        if options.only in (None, name.split()[0]):
+            outcomes.append(told(name, proved()))
+    in_bucket = told("in a bucket", in_a_bucket(env))
     seconds = time.monotonic() - started
-    print(f"bad disk: {len(chosen) - failed} of {len(chosen)} programs end with {READ_ONLY} on a read-only and {FULL} on a full disk, lose nothing; {seconds:.0f} s")
-    return 1 if failed or wrong else 0
+    print(f"bad disk: {sum(outcomes)} of {len(outcomes)} commands end with {READ_ONLY} on a read-only and {FULL} on a full disk, lose nothing; {seconds:.0f} s")
+    return 0 if all(outcomes) and in_bucket else 1
+
+
+def told(name: str, wrong: list[str]) -> bool:
+    """Prints what is wrong; whether nothing is."""
+    print(*(f"  WRONG {name}: {text}" for text in wrong), sep="\n", end="\n" if wrong else "", flush=True)
+    return not wrong
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 from proofs import by_hand, day, lake, places, stores
 from proofs.by_hand import Bench, Case
@@ -25,21 +27,29 @@ def quarantines_too_much() -> str:
     return broken
 
 
-def case(bench: Bench, base: Place) -> Case:
-    """A day under a contract that quarantines too much; the case replays it under the repository's own."""
+def broken_contracts() -> Path:
+    """Copies the contracts, with the one that quarantines too much among them; returns the folder."""
     contracts = places.PROOFS / "by-hand" / "broken-contracts"
     shutil.rmtree(contracts, ignore_errors=True)
     shutil.copytree(places.CONTRACTS, contracts)
     (contracts / "silver" / "order_items" / "contract.odcs.yaml").write_text(quarantines_too_much())
+    return contracts
+
+
+def command(target: Place, window: str) -> list[str]:
+    """Returns the program and arguments that replay a window under the repository's contracts."""
+    own = str(places.CONTRACTS)
+    return ["silverize", TABLE, "--window", window, "--lake", str(target), "--contracts", own, "--replay"]
+
+
+def case(bench: Bench, base: Place) -> Case:
+    """A day under a contract that quarantines too much; the case replays it under the repository's own."""
+    contracts = broken_contracts()
     start = day.copy(base, bench.lakes / "replay-start")
     day.run(places.DAYS[1], start, programs=bench.programs, env=bench.env, contracts=contracts, more=("--retries", "0"))
 
-    def command(target: Place) -> list[str]:
-        window, own = places.DAYS[1], str(places.CONTRACTS)
-        return ["silverize", TABLE, "--window", window, "--lake", str(target), "--contracts", own, "--replay"]
-
     points, operators = ("replay.", "silver.", "table.", "edge."), ("silver.",)
-    return Case("replay", start, command, (DATA, ASIDE), points, operators, reader(start))
+    return Case("replay", start, partial(command, window=places.DAYS[1]), (DATA, ASIDE), points, operators, reader(start))
 
 
 def reader(start: Place) -> Callable[[Place], list[str]]:

@@ -11,6 +11,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from deltalake import DeltaTable
@@ -61,22 +62,29 @@ def contracts() -> Path:
     return folder
 
 
-def case(bench: Bench, undisturbed: Place) -> Case:
-    """All tables that hold tokens get another key."""
+def prepared(bench: Bench, target: Place, window: str) -> str:
+    """Makes the new key, and the tables that hold tokens besides those of a lake; returns the folder of the contracts."""
     secrets = Path(bench.env["LAKE_SECRETS"].removeprefix("file:"))
     (secrets / NEW_KEY).write_text(json.dumps({"key_id": NEW_ID, "key": "5a" * 32}))
     own = str(contracts())
-    start = day.copy(undisturbed, bench.lakes / "rotation-start")
     for name in ADDED:
-        built = bench.run("goldify", f"gold_{name}", "--window", places.DAYS[1], "--lake", str(start), "--contracts", own)
+        built = bench.run("goldify", f"gold_{name}", "--window", window, "--lake", str(target), "--contracts", own)
         if built.returncode != 0:
             raise SystemExit(f"rotation: gold_{name} ended with {built.returncode}:\n{built.stderr}")
+    return own
 
-    def command(target: Place) -> list[str]:
-        return ["goldify", "rotate-key", "--to", NEW_KEY, "--lake", str(target), "--contracts", own]
 
+def command(target: Place, own: str) -> list[str]:
+    """Returns the program and arguments that give all tables the new key."""
+    return ["goldify", "rotate-key", "--to", NEW_KEY, "--lake", str(target), "--contracts", own]
+
+
+def case(bench: Bench, undisturbed: Place) -> Case:
+    """All tables that hold tokens get another key."""
+    start = day.copy(undisturbed, bench.lakes / "rotation-start")
+    own = prepared(bench, start, places.DAYS[1])
     points, operators = ("rotate.", "gold.", "table."), ("gold.", "sql.")
-    return Case("rotation", start, command, HOLDERS, points, operators, reader(bench, own, start))
+    return Case("rotation", start, partial(command, own=own), HOLDERS, points, operators, reader(bench, own, start))
 
 
 @dataclass
@@ -119,7 +127,7 @@ def recorded(target: Place) -> tuple[str, dict[str, int]] | None:
     return last["state"], {step["table"].replace("_", "/", 1): step["version"] for step in named}
 
 
-def reader(bench: Bench, own: str, start: Place) -> Callable[[Place], list[str]]:
+def reader(bench: Bench, own: str, start: Place, window: str = places.DAYS[1]) -> Callable[[Place], list[str]]:
     """What must hold for a reader at any moment of a rotation."""
     before = Seen.of(start)
     if not before.joined or before.joined != before.matches or not before.one_key():
@@ -136,7 +144,7 @@ def reader(bench: Bench, own: str, start: Place) -> Callable[[Place], list[str]]
             wrong.append(f"tables have different keys and no plan says so: {newest.keys}")
         else:
             # Who builds from both sides is told to wait.
-            built = bench.run("goldify", "gold_token_matches", "--window", places.DAYS[1], "--lake", str(target), "--contracts", own)
+            built = bench.run("goldify", "gold_token_matches", "--window", window, "--lake", str(target), "--contracts", own)
             wrong += [] if built.returncode == TRANSIENT else [f"a build from both keys ended with {built.returncode}", built.stderr]
         if step is not None:
             then = Seen.of(target, step[1])

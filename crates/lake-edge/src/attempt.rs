@@ -1,8 +1,8 @@
 //! What a run leaves behind when it commits nothing: `ops/attempts/<run_id>/<attempt>.json`.
 
-use crate::fail;
-use anyhow::Context as _;
+use crate::{Attach as _, fail, file::write_file};
 use lake_core::{Run, Summary, summary::Outcome};
+use std::path::Path;
 
 /// Writes the attempt of a run that failed or changed nothing; a committed run's proof is its commit.
 ///
@@ -24,8 +24,6 @@ pub(crate) async fn record(lake: &lake_table::Lake, run: &Run, outcome: &anyhow:
 }
 
 /// Writes the summary to a file, whole or not at all.
-pub(crate) fn write_summary(target: &str, json: String) -> anyhow::Result<()> {
-    let partial = format!("{target}.partial");
-    let write = || std::fs::write(&partial, json + "\n").and_then(|()| std::fs::rename(&partial, target));
-    write().with_context(|| format!("failed to write the summary to {target}"))
+pub(crate) fn write_summary(target: &str, json: &str) -> anyhow::Result<()> {
+    write_file("write the summary to", Path::new(target), &format!("{json}\n")).attach()
 }

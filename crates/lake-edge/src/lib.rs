@@ -13,6 +13,7 @@ mod aws;
 mod console;
 mod contracts;
 mod fail;
+mod file;
 mod lineage;
 mod panics;
 mod secrets;
@@ -22,6 +23,7 @@ pub use aws::{AwsFailure, AwsService};
 pub use console::{Bar, Console};
 pub use contracts::load_contracts;
 pub use fail::Attach;
+pub use file::{FileError, write_file};
 pub use lineage::Notes;
 pub use secrets::SecretStore;
 
@@ -257,7 +259,7 @@ fn finish(console: &Console, args: &RunArgs, summary: &Summary) -> Exit {
         Output::Text => console.line(&console::summary_text(summary)),
     }
     if let Some(target) = &args.summary_to
-        && let Err(error) = attempt::write_summary(target, json)
+        && let Err(error) = attempt::write_summary(target, &json)
     {
         return fail::report(console, &error);
     }

@@ -56,6 +56,10 @@ pub(crate) async fn run(args: &DeliverArgs, console: &Console) -> anyhow::Result
     let mut cursor = Cursor::open(&lake, &name, lake_edge::now()).await?;
     let mut waiting = cursor.waiting(&lake).await?;
     let left_over = waiting.split_off(waiting.len().min(usize::try_from(args.events_max).unwrap_or(usize::MAX))).len();
+    if !waiting.is_empty() {
+        // Where the place cannot be kept, the same events would be sent by every call.
+        cursor.save(&lake).await?;
+    }
     let (mut delivered, mut failed) = (0, None);
     for entries in waiting.chunks(BATCH_EVENTS) {
         let (events, unread) = read(&lake, entries).await;

@@ -12,8 +12,8 @@ use crate::{
     scores,
 };
 use anyhow::Context as _;
-use lake_core::{Exit, Fault, RunId, contract::ContractSet};
-use lake_edge::{Attach as _, Console, Output};
+use lake_core::{Exit, RunId, contract::ContractSet};
+use lake_edge::{Attach as _, Console, FileError, Output};
 use lake_quality::score::DayScores;
 use lake_table::{Lake, Table, TableSpec};
 use std::{collections::BTreeMap, time::Duration};
@@ -49,8 +49,8 @@ pub(crate) async fn run(args: &DayArgs, console: &Console) -> anyhow::Result<Exi
     let graph = Graph::of(&contracts)?;
     let lake = Lake::open(&args.lake).attach()?;
     std::fs::create_dir_all(&args.logs)
-        .with_context(|| format!("failed to make the log directory {}", args.logs.display()))
-        .context(Fault::Config)?;
+        .map_err(|source| FileError::new("make the log directory", &args.logs, source))
+        .attach()?;
     let mut note = identity(args, &lake).await?;
     let common = common(args, &graph, &note)?;
     resume::leave(&lake, &note).await?;

@@ -2,7 +2,8 @@
 
 use crate::{graph::Step, schedule::Ran};
 use anyhow::{Context as _, anyhow};
-use lake_core::{Exit, Fault, RunId, Summary, Window};
+use lake_core::{Exit, Fault, RunId, Summary, Window, fault::Faulty as _};
+use lake_edge::FileError;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -113,7 +114,11 @@ impl Common {
     async fn once(&self, step: &Step, inputs: &BTreeMap<String, i64>, attempt: u32) -> anyhow::Result<Ran> {
         let log = self.logs.join(format!("{}-{}-{}.log", self.window.ingest_date(), step.table, step.program));
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log);
-        let file = file.with_context(|| format!("failed to write the log {}", log.display())).context(Fault::Config)?;
+        let file = file.map_err(|source| {
+            let error = FileError::new("write the log", &log, source);
+            let fault = error.fault();
+            anyhow::Error::new(error).context(format!("failed to start `{}`", step.program)).context(fault)
+        })?;
         let said_before = file.metadata().map(|m| m.len()).unwrap_or(0);
         let mut command = self.launcher.command(step.program);
         command

@@ -20,7 +20,7 @@ mod scan;
 use crate::{args::ReportArgs, graph::Graph};
 use anyhow::{Context as _, anyhow};
 use lake_core::{Exit, Fault, Policy, RunId, Window, contract::ContractSet};
-use lake_edge::{Attach as _, Console};
+use lake_edge::{Attach as _, Console, FileError};
 use lake_table::Lake;
 use serde::Serialize;
 use std::path::Path;
@@ -99,12 +99,12 @@ async fn island(
     })
 }
 
-/// Writes the file, whole or not at all.
+/// Writes the file, and the folder that it is in.
 fn write(to: &Path, page: &str) -> anyhow::Result<()> {
-    let partial = to.with_extension("partial");
-    let written = to.parent().map_or(Ok(()), std::fs::create_dir_all);
-    let written = written.and_then(|()| std::fs::write(&partial, page)).and_then(|()| std::fs::rename(&partial, to));
-    written.with_context(|| format!("failed to write the report to {}", to.display())).context(Fault::Config)
+    const ACTION: &str = "write the report to";
+    let made = to.parent().map_or(Ok(()), std::fs::create_dir_all);
+    made.map_err(|source| FileError::new(ACTION, to, source)).attach()?;
+    lake_edge::write_file(ACTION, to, page).attach()
 }
 
 /// Returns a window as people say it: a date, two dates, or dates with the time of the day.

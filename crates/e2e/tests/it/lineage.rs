@@ -29,6 +29,21 @@ fn a_run_whose_source_is_down_tells_beginning_and_failure_and_nothing_is_lost() 
 }
 
 #[test]
+fn nothing_is_sent_where_the_cursor_cannot_be_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let outbox = directory.path().join("lake/ops/lineage/2017-12-30");
+    std::fs::create_dir_all(&outbox).unwrap();
+    let event = "020000000000-silverize.silver_orders-0191d9a0-0000-7000-8000-000000000001-start.json";
+    std::fs::write(outbox.join(event), "{}").unwrap();
+    // A folder has the cursor's name: it counts as no cursor, and none can be written.
+    std::fs::create_dir_all(directory.path().join("lake/ops/lineage_cursors/c.json")).unwrap();
+    let deliver = ["lineage-emit", "deliver", "--http", "http://127.0.0.1:9/lineage", "--retries-max", "0", "--cursor", "c"];
+    let ran = run(&deliver, &lake(directory.path()));
+    // Had it tried to send, it would say that nobody listens.
+    assert!(ran.code == 75 && ran.stderr.contains("failed to write `ops/lineage_cursors/c.json`"), "{ran}");
+}
+
+#[test]
 fn a_column_that_the_table_does_not_have_is_named() {
     let ran = run(&["lineage-emit", "show", "gold_dim_customers", "--column", "email_tokn"], &lake(Path::new("/nowhere")));
     pinned("lineage-unknown-column", &ran, Path::new("/nowhere"));
