@@ -9,10 +9,14 @@ from pathlib import Path
 
 from deltalake import DeltaTable
 from hubspot_bulk import Bulk
+from hubspot_world import BRANCHES as OWN_TYPE
 
-CONTACTS, PAIRS = "bronze_hubspot_contacts", "bronze_hubspot_contact_companies"
+CONTACTS, COMPANIES = "bronze_hubspot_contacts", "bronze_hubspot_companies"
+PAIRS, BRANCHES = "bronze_hubspot_contact_companies", "bronze_hubspot_branches"
+TYPES = {CONTACTS: "contacts", COMPANIES: "companies", BRANCHES: OWN_TYPE}
 LOOKBACK = timedelta(hours=1)
 COMPANY_PROPERTIES = ["name", "domain", "industry", "country", "numberofemployees", "annualrevenue"]
+BRANCH_PROPERTIES = ["name", "city", "hs_createdate", "hs_lastmodifieddate"]
 # (key, change, observed at, start of the window)
 Key = tuple[str, str, datetime, datetime]
 # What stands beside: the payload as a document, since when an association is there.
@@ -38,12 +42,13 @@ class Expected:
     """What the three windows must have landed: the first of the population, the second of the changes, the third late."""
 
     def __init__(self, bulk: Bulk, properties: list[str]) -> None:
-        self._population, self._changes, self._properties = bulk.population(), bulk.changes(), properties
+        self._population, self._changes = bulk.population(), bulk.changes()
+        self._properties = {"contacts": properties, "companies": COMPANY_PROPERTIES, OWN_TYPE: BRANCH_PROPERTIES}
 
     def rows(self, table: str, windows: tuple[str, str, str]) -> dict[Key, Row]:
         """Returns a table's rows."""
         found: dict[Key, Row] = {}
-        for key, row in self._pairs(windows) if table == PAIRS else self._objects(table.rpartition("_")[2], windows):
+        for key, row in self._pairs(windows) if table == PAIRS else self._objects(TYPES[table], windows):
             if key in found:
                 raise AssertionError(f"{key} is expected twice")
             found[key] = row
@@ -68,11 +73,10 @@ class Expected:
 
     def _document(self, kind: str, row: dict) -> dict:
         cursor = "lastmodifieddate" if kind == "contacts" else "hs_lastmodifieddate"
-        own = {"hs_object_id": str(row["id"]), "createdate": shown(row["created_at"]), cursor: shown(row["updated_at"])}
-        # A list of archived objects cannot take the names of all properties.
-        names = [] if row["archived"] else self._properties if kind == "contacts" else COMPANY_PROPERTIES
+        created = "hs_createdate" if kind == OWN_TYPE else "createdate"
+        own = {"hs_object_id": str(row["id"]), created: shown(row["created_at"]), cursor: shown(row["updated_at"])}
         found = {
-            "id": str(row["id"]), "properties": {name: row["properties"].get(name) for name in names} | own,
+            "id": str(row["id"]), "properties": {name: row["properties"].get(name) for name in self._properties[kind]} | own,
             "createdAt": shown(row["created_at"]), "updatedAt": shown(row["updated_at"]), "archived": row["archived"],
         }  # fmt: skip
         return found | ({"archivedAt": shown(row["archived_at"])} if row["archived"] else {})

@@ -16,14 +16,17 @@ from urllib.parse import parse_qs
 from hubspot_properties import Catalogue
 from hubspot_search import Refused, Searcher
 from hubspot_store import Store
-from hubspot_world import COMPANIES, CONTACTS
+from hubspot_world import BRANCHES, COMPANIES, CONTACTS
 
 VERSIONS = ("2026-03", "2026-09")
 LIST_PAGE_MAX, BATCH_MAX, ASSOCIATION_BATCH_MAX = 100, 100, 1000
 # The real one's pages hold hundreds; with so few, a contact with eleven companies has three.
 ASSOCIATION_PAGE = 5
-SINGULAR = {CONTACTS: "contact", COMPANIES: "company"}
+SINGULAR = {CONTACTS: "contact", COMPANIES: "company", BRANCHES: "branch"}
 _NAMES = {name: kind for kind, id in ((CONTACTS, "0-1"), (COMPANIES, "0-2")) for name in (kind, SINGULAR[kind], id)}
+_NAMES |= {BRANCHES: BRANCHES, "p_branches": BRANCHES}
+# All types of the account's own have one scope together.
+_SCOPES = {BRANCHES: "custom"}
 _V3_TYPES = {1: "contact_to_company", 279: "contact_to_company_unlabeled"}
 
 _OBJECTS = re.compile(r"/crm/(?:objects/(?P<version>[\d-]+)|v3/objects)/(?P<type>[\w-]+)(?P<rest>/.+)?")
@@ -61,7 +64,7 @@ class Call:
     @property
     def scopes(self) -> list[str]:
         """The scopes that a token needs for it."""
-        return [f"crm.objects.{kind}.read" for kind in self.kinds or (self.kind,)]
+        return [f"crm.objects.{_SCOPES.get(kind, kind)}.read" for kind in self.kinds or (self.kind,)]
 
 
 def not_found(message: str) -> ApiError:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hubspot_properties import TEXT
-from hubspot_world import ASSOCIATIONS, COMPANIES, CONTACTS, DELETED, MERGED, TYPES
+from hubspot_world import ASSOCIATIONS, BRANCHES, COMPANIES, CONTACTS, DELETED, MERGED, TYPES
 from journey import spread
 
-CONTACT_COUNT, COMPANY_COUNT = 60_000, 200
+CONTACT_COUNT, COMPANY_COUNT, BRANCH_COUNT = 60_000, 200, 9
 # Below it the places of those to which something happens would not all be there; of such a multiple the contact with three
 # pages of associations has none of its own.
 CONTACT_COUNT_MIN, CONTACT_COUNT_STEP = 3_000, 6
@@ -25,9 +25,11 @@ SURVEY_COUNT = 400
 MANY_COMPANIES = 12
 PRIMARY, PLAIN = [TYPES["primary"], TYPES["plain"]], [TYPES["plain"]]
 # Places of the contacts to which something happens, and what; see `changes`.
-EDITED, EDITED_LAST, ARCHIVED = range(100, 300), range(300, 350), range(400, 450)
+EDITED, EDITED_LAST, ARCHIVED = range(1_100, 1_500), range(300, 350), range(400, 450)
 REMOVED, LOSERS, WINNERS = range(500, 540), range(600, 620), range(700, 720)
 UNLINKED, SWITCHED, LINKED = range(900, 960, 3), range(960, 1_020, 3), range(1_021, 1_081, 3)
+# Places of contacts to which nothing happens: whoever measures has the lists leave them out.
+UNLISTED = range(1_600, 2_200)
 
 Rows = dict[str, list[dict]]
 
@@ -92,7 +94,7 @@ class Bulk:
         pairs = [_pair(place, place // 3, PRIMARY) for place in range(0, self.contacts, 3)]
         pairs += [_pair(self.many, place, PRIMARY if place == 7 else PLAIN) for place in range(MANY_COMPANIES)]
         contacts = [contact(place, self.updated_at(place)) for place in range(self.contacts)]
-        return {CONTACTS: contacts, COMPANIES: companies, ASSOCIATIONS: pairs}
+        return {CONTACTS: contacts, COMPANIES: companies, BRANCHES: branches(), ASSOCIATIONS: pairs}
 
     def changes(self) -> Rows:
         """Returns what happens on 2017-12-30: edits, some of them in its last ten minutes, and what only a sweep finds."""
@@ -110,7 +112,30 @@ class Bulk:
         # What is archived or gone takes its associations along.
         away = [place for places in (ARCHIVED, REMOVED, LOSERS) for place in places if place % 3 == 0]
         pairs += [_pair(place, place // 3, [], present=False) for place in away]
-        return {CONTACTS: contacts, ASSOCIATIONS: pairs}
+        return {CONTACTS: contacts, BRANCHES: branch_changes(), ASSOCIATIONS: pairs}
+
+
+def branches() -> list[dict]:
+    """Returns the objects of the account's own type that are there at first."""
+    return [branch(place, START + timedelta(days=place)) for place in range(BRANCH_COUNT)]
+
+
+def branch_changes() -> list[dict]:
+    """Returns what happens to them on 2017-12-30: one is edited, one archived, one deleted, one new."""
+    noon = DAY + timedelta(hours=12)
+    edited = branch(0, noon)
+    edited["properties"] |= {"city": "Lübeck"}
+    archived = branch(1, START + timedelta(days=1), archived=True, archived_at=noon)
+    return [
+        edited, archived, branch(2, noon, properties={}, gone=DELETED), branch(BRANCH_COUNT, noon, created_at=noon),
+    ]  # fmt: skip
+
+
+def branch(place: int, at: datetime, **changed: object) -> dict:
+    """Returns the row of an object of the account's own type."""
+    properties = {"name": f"Branch {place}", "city": ("Bremen", "Graz", "Zürich")[place % 3]}
+    row = {"id": 31_000_000 + place, "properties": properties, "created_at": START, "updated_at": at}
+    return row | {"archived": False, "archived_at": None, "gone": None, "merged_into": None} | changed
 
 
 def contact(place: int, at: datetime, **changed: object) -> dict:

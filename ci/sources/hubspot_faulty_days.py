@@ -25,7 +25,8 @@ LIMIT_HEADERS = {
 UNLIMITED = {"limits": {"requests": 1_000_000, "search_per_second": 1_000_000}}
 # As after a start.
 USUAL = {
-    "faults": [], "lag_seconds": 0, "index_until": None, "scopes": sorted(hubspot_server.SCOPES), "reset_stats": True,
+    "faults": [], "lag_seconds": 0, "index_until": None, "unlisted": [], "scopes": sorted(hubspot_server.SCOPES),
+    "reset_stats": True,
     "limits": {
         "requests": 190, "interval_seconds": 10, "search_per_second": 5, "daily": 650_000, "retry_after": False,
         "url_length": hubspot_server.URL_LENGTH_MAX,

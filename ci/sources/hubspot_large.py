@@ -6,11 +6,17 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from hubspot import HubSpot
+from hubspot.crm.objects import (
+    BatchReadInputSimplePublicObjectId, Filter, FilterGroup, PublicObjectSearchRequest, SimplePublicObjectId,
+)  # fmt: skip
+
 import hubspot_bulk
+import state
 from checking import Failed, expect
 from hubspot_account import Account
 from hubspot_faulty_days import UNLIMITED
-from hubspot_world import CONTACTS
+from hubspot_world import BRANCHES, CONTACTS, CURSORS
 
 SEARCH = "/crm/objects/2026-09/contacts/search"
 # At the limits of HubSpot's API, a page may take this long before the server is what holds a reader back.
@@ -76,4 +82,52 @@ def check_changes(place: Account, __: list[str]) -> str:
     return f"{len(seen)} of {len(whole)} edits in a lagging index, {archived} archived, {gone} gone"
 
 
-CHECKS: list[Callable[[Account, list[str]], str]] = [check_population, check_changes]
+def check_unlisted(place: Account, __: list[str]) -> str:
+    """An object that lists leave out is read by its id as ever, and is listed again when they are told so."""
+    number = str(hubspot_bulk.contact_id(hubspot_bulk.UNLISTED[0]))
+    address = f"/crm/objects/2026-09/contacts?limit=1&after={int(number) - 1}"
+    listed = []
+    for unlisted in ([number], []):
+        place.control(unlisted=unlisted)
+        listed.append([one["id"] for one in place.ask("GET", address).document()["results"]] == [number])
+        body = {"inputs": [{"id": number}], "properties": ["email"]}
+        answer = place.ask("POST", "/crm/objects/2026-09/contacts/batch/read", body)
+        expect((answer.status, len(answer.document()["results"])), (200, 1), "an object that lists leave out, by id")
+    expect(listed, [False, True], "whether it is listed")
+    return "left out by a list and read by id"
+
+
+def check_own_type(place: Account, __: list[str]) -> str:
+    """A type of the account's own by HubSpot's client: lists, live and archived, search, batch read, discovery."""
+    crm = HubSpot(access_token=state.secret("hubspot/token"), host=place.url).crm
+    rows = {row["id"]: row for row in [*hubspot_bulk.branches(), *hubspot_bulk.branch_changes()]}
+    live = sorted(number for number, row in rows.items() if not row["archived"] and not row["gone"])
+    archived = sorted(number for number, row in rows.items() if row["archived"])
+    for numbers, things in (
+        (live, crm.objects.get_all(BRANCHES, properties=["name", "city"])),
+        (archived, crm.objects.get_all("p_branches", properties=["name", "city"], archived=True)),
+    ):
+        expect([int(thing.id) for thing in things], numbers, "ids in a list")
+        wrong = [thing.id for thing in things if thing.properties["city"] != rows[int(thing.id)]["properties"]["city"]]
+        expect(wrong, [], "objects that differ")
+    noon = str(round((hubspot_bulk.DAY.replace(tzinfo=UTC).timestamp() + 43_200) * 1000))
+    changed = Filter(property_name=CURSORS[BRANCHES], operator="BETWEEN", value=noon, high_value=noon)
+    request = PublicObjectSearchRequest(
+        filter_groups=[FilterGroup(filters=[changed])], sorts=["hs_object_id"], limit=200, after="0", properties=["name"],
+        query="",
+    )  # fmt: skip
+    found = crm.objects.search_api.do_search(BRANCHES, request).results
+    expect([int(thing.id) for thing in found], [live[0], live[-1]], "objects that changed on the day")
+    inputs = [SimplePublicObjectId(id=str(number)) for number in rows]
+    read = BatchReadInputSimplePublicObjectId(inputs=inputs, properties=["name"], properties_with_history=[])
+    for numbers, things in (
+        (live, crm.objects.batch_api.read(BRANCHES, read).results),
+        (archived, crm.objects.batch_api.read(BRANCHES, read, archived=True).results),
+    ):
+        expect(sorted(int(thing.id) for thing in things), numbers, "objects read by id")
+    known = {one.name for one in crm.properties.core_api.get_all(object_type=BRANCHES).results}
+    expect(known >= {"name", "city", "hs_createdate", CURSORS[BRANCHES]}, True, "discovery of its properties")
+    return f"{len(live)} objects of {BRANCHES}, {len(archived)} archived"
+
+
+CHECKS: list[Callable[[Account, list[str]], str]] = [check_population, check_changes, check_unlisted, check_own_type]

@@ -5,10 +5,11 @@ HubSpot shows every value as text or null; the type says whether a search compar
 
 from __future__ import annotations
 
-from hubspot_world import COMPANIES, CONTACTS
+from hubspot_world import BRANCHES, COMPANIES, CONTACTS, CURSORS, KINDS
 
 NUMBER, TEXT, INSTANT, DATE, CHOICE = "number", "string", "datetime", "date", "enumeration"
 FIELD_TYPES = {NUMBER: "number", TEXT: "text", INSTANT: "date", DATE: "date", CHOICE: "select"}
+_GROUPS = {CONTACTS: "contactinformation", COMPANIES: "companyinformation", BRANCHES: "branch_information"}
 # Properties of an account's own, which it made itself.
 _OWN = {"annual_income", "external_customer_id", "date_of_birth", "favourite_aisle", "legacy_score"}
 _COMMON = {"hs_object_id": NUMBER, "createdate": INSTANT, "hubspot_owner_id": CHOICE, "hs_merged_object_ids": CHOICE}
@@ -23,18 +24,21 @@ _TYPES: dict[str, dict[str, str]] = {
         "name": TEXT, "domain": TEXT, "industry": CHOICE, "country": TEXT, "numberofemployees": TEXT, "annualrevenue": TEXT,
         "hs_lastmodifieddate": INSTANT,
     },
+    BRANCHES: {
+        "hs_object_id": NUMBER, "hs_createdate": INSTANT, "hs_lastmodifieddate": INSTANT, "name": TEXT, "city": TEXT,
+    },
 }  # fmt: skip
+# The property that says when an object was made: types of the account's own have another one than HubSpot's.
+CREATED = {CONTACTS: "createdate", COMPANIES: "createdate", BRANCHES: "hs_createdate"}
 # What an answer holds when nobody asks for anything; ids and times are in every answer.
 DEFAULTS = {
     CONTACTS: ("createdate", "email", "firstname", "hs_object_id", "lastmodifieddate", "lastname"),
     COMPANIES: ("createdate", "domain", "hs_lastmodifieddate", "hs_object_id", "name"),
+    BRANCHES: ("hs_createdate", "hs_lastmodifieddate", "hs_object_id"),
 }
-ALWAYS = {
-    CONTACTS: ("createdate", "hs_object_id", "lastmodifieddate"),
-    COMPANIES: ("createdate", "hs_lastmodifieddate", "hs_object_id"),
-}
+ALWAYS = {kind: (CREATED[kind], "hs_object_id", CURSORS[kind]) for kind in KINDS}
 # Contacts have no `hs_lastmodifieddate`: a search for it is answered, and finds nothing.
-NEVER_SET = {CONTACTS: {"hs_lastmodifieddate": INSTANT}, COMPANIES: {}}
+NEVER_SET = {CONTACTS: {"hs_lastmodifieddate": INSTANT}, COMPANIES: {}, BRANCHES: {}}
 
 
 class Catalogue:
@@ -59,7 +63,7 @@ class Catalogue:
             "type": type_name,
             "fieldType": FIELD_TYPES[type_name],
             "description": "",
-            "groupName": "contactinformation" if kind == CONTACTS else "companyinformation",
+            "groupName": _GROUPS[kind],
             "options": [],
             "displayOrder": -1,
             "calculated": name in ("hs_object_id", "lastmodifieddate", "hs_lastmodifieddate"),

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hubspot_properties import INSTANT, NUMBER, Catalogue
+from hubspot_properties import CREATED, INSTANT, NUMBER, Catalogue
 from hubspot_store import Store, Stored, milliseconds
 from hubspot_world import CURSORS
 
@@ -185,7 +185,7 @@ class Searcher:
         direct: dict[str, Callable[[Stored], object]] = {
             KEYSET: lambda thing: thing.id,
             CURSORS[kind]: lambda thing: thing.updated_at,
-            "createdate": lambda thing: thing.created_at,
+            CREATED[kind]: lambda thing: thing.created_at,
         }
         if name in direct:
             return direct[name]

@@ -35,7 +35,7 @@ CONTROL_HEADER, CONTROL_PATH = "X-Sources-Control", "/_control"
 # What a front end before the API takes; a longer list of properties needs a batch read.
 URL_LENGTH_MAX = 8_192
 BODY_LENGTH_MAX = 16_000_000
-SCOPES = frozenset({"crm.objects.contacts.read", "crm.objects.companies.read"})
+SCOPES = frozenset({"crm.objects.contacts.read", "crm.objects.companies.read", "crm.objects.custom.read"})
 
 
 class Service:
@@ -105,6 +105,8 @@ class Service:
                     self.store.lag_seconds = float(value)
                 case "index_until":
                     self.store.index_until = milliseconds(value)
+                case "unlisted":
+                    self.store.unlist(value)
                 case "scopes":
                     self.scopes = frozenset(value)
                 case "reset_stats":

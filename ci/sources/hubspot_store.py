@@ -14,10 +14,10 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from hubspot_properties import ALWAYS, DEFAULTS
-from hubspot_world import ASSOCIATIONS, COMPANIES, CONTACTS, CURSORS, Properties
+from hubspot_properties import ALWAYS, CREATED, DEFAULTS
+from hubspot_world import ASSOCIATIONS, BRANCHES, COMPANIES, CONTACTS, CURSORS, KINDS, Properties
 
-OBJECT_TYPE_IDS = {CONTACTS: "0-1", COMPANIES: "0-2"}
+OBJECT_TYPE_IDS = {CONTACTS: "0-1", COMPANIES: "0-2", BRANCHES: BRANCHES}
 
 
 def milliseconds(value: object) -> int | None:
@@ -64,7 +64,7 @@ class Stored:
         # What an object says of itself follows from its row, so that a row of few words is enough.
         properties |= {
             "hs_object_id": str(row["id"]),
-            "createdate": shown(created_at),
+            CREATED[kind]: shown(created_at),
             CURSORS[kind]: shown(updated_at),
         }
         return cls(kind, int(row["id"]), properties, created_at, updated_at, archived_at)
@@ -100,12 +100,15 @@ class Store:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self._objects: dict[str, dict[int, Stored]] = {CONTACTS: {}, COMPANIES: {}}
+        self._objects: dict[str, dict[int, Stored]] = {kind: {} for kind in KINDS}
         # What was merged into another one: by its id the other one is answered.
-        self._merged: dict[str, dict[int, int]] = {CONTACTS: {}, COMPANIES: {}}
+        self._merged: dict[str, dict[int, int]] = {kind: {} for kind in KINDS}
         self._sorted: dict[tuple[str, bool], list[int]] = {}
+        # Live objects that no list shows, and what a list then shows.
+        self._unlisted: frozenset[int] = frozenset()
+        self._listed: dict[tuple[str, bool], list[int]] = {}
         self._associations: dict[int, dict[int, list[dict]]] = {}
-        self._index: dict[str, dict[int, Stored]] = {CONTACTS: {}, COMPANIES: {}}
+        self._index: dict[str, dict[int, Stored]] = {kind: {} for kind in KINDS}
         self._waiting: list[Waiting] = []
         # Counts up whenever a search may find something else.
         self.index_version = 0
@@ -116,7 +119,7 @@ class Store:
         """Applies rows of batch files: objects first, since an association without its ends is not shown."""
         now = time.monotonic()
         with self.lock:
-            for kind in (CONTACTS, COMPANIES):
+            for kind in KINDS:
                 for row in rows.get(kind, []):
                     self._apply_object(kind, row, now)
             for row in rows.get(ASSOCIATIONS, []):
@@ -127,6 +130,13 @@ class Store:
                 else:
                     companies.pop(int(row["company_id"]), None)
             self._sorted.clear()
+            self._listed.clear()
+
+    def unlist(self, numbers: list[int]) -> None:
+        """Has lists leave out these objects, and no others: all else answers them as ever."""
+        with self.lock:
+            self._unlisted = frozenset(map(int, numbers))
+            self._listed.clear()
 
     def _apply_object(self, kind: str, row: dict, now: float) -> None:
         number = int(row["id"])
@@ -144,7 +154,7 @@ class Store:
         self._waiting.append(Waiting(now, changed_at, kind, number, found))
 
     def ids(self, kind: str, archived: bool = False) -> list[int]:
-        """Returns the ids of all objects that a list shows, in ascending order."""
+        """Returns the ids of all objects that are there, live or archived, in ascending order."""
         with self.lock:
             key = (kind, archived)
             if key not in self._sorted:
@@ -155,7 +165,10 @@ class Store:
     def page(self, kind: str, archived: bool, after: int, limit: int) -> tuple[list[Stored], bool]:
         """Returns the objects with the next ids after `after`, and whether more come."""
         with self.lock:
-            ids = self.ids(kind, archived)
+            key = (kind, archived)
+            if key not in self._listed:
+                self._listed[key] = [number for number in self.ids(kind, archived) if number not in self._unlisted]
+            ids = self._listed[key]
             start = bisect_right(ids, after)
             return [self._objects[kind][number] for number in ids[start : start + limit]], start + limit < len(ids)
 

@@ -17,8 +17,11 @@ import pyarrow.parquet as pq
 import places
 
 CONTACTS, COMPANIES, ASSOCIATIONS = "contacts", "companies", "associations"
+# A type of the account's own, which addresses name by a number. Only the large account has objects of it.
+BRANCHES = "2-1234567"
+KINDS = (CONTACTS, COMPANIES, BRANCHES)
 # The property that says when an object was last changed: contacts have another one than all other objects.
-CURSORS = {CONTACTS: "lastmodifieddate", COMPANIES: "hs_lastmodifieddate"}
+CURSORS = {CONTACTS: "lastmodifieddate", COMPANIES: "hs_lastmodifieddate", BRANCHES: "hs_lastmodifieddate"}
 # The types of an association from a contact to a company.
 TYPES = {
     "primary": {"category": "HUBSPOT_DEFINED", "typeId": 1, "label": "Primary"},

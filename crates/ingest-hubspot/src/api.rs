@@ -83,6 +83,13 @@ fn scope(object: &str) -> String {
     format!("crm.objects.{}.read", if custom { "custom" } else { object })
 }
 
+/// Whether an address can hold the names of these properties. A list gives ids and times alone where it cannot.
+pub(crate) fn in_address(properties: &[String]) -> bool {
+    // Commas stand between them.
+    let names: usize = properties.iter().map(|name| name.len() + 1).sum();
+    names <= ADDRESS_PROPERTIES_MAX + 1
+}
+
 impl Api {
     /// Returns the account behind a token, which is read again from the secrets when it is refused.
     pub(crate) fn new(args: &Args, token: Secret) -> Result<Self, HttpError> {
@@ -135,12 +142,11 @@ impl Api {
         after: Option<&str>,
     ) -> Result<Page, HubspotError> {
         let mut url = self.url(&format!("/crm/objects/{VERSION}/{object}"));
-        let properties = properties.join(",");
-        let properties = if properties.len() > ADDRESS_PROPERTIES_MAX { "hs_object_id" } else { properties.as_str() };
+        let properties = if in_address(properties) { properties.join(",") } else { "hs_object_id".to_owned() };
         url.query_pairs_mut()
             .append_pair("limit", &BATCH.to_string())
             .append_pair("archived", if archived { "true" } else { "false" })
-            .append_pair("properties", properties)
+            .append_pair("properties", &properties)
             .extend_pairs(after.map(|after| ("after", after)));
         self.fetch(&Subject::object(object), Request::get(&url).within(&self.general), decode::page).await
     }
@@ -148,11 +154,27 @@ impl Api {
     /// Those of some live objects that are there.
     pub(crate) async fn read(&self, object: &str, ids: &[u64], properties: &[String]) -> Result<Vec<Object>, HubspotError> {
         let url = self.url(&format!("/crm/objects/{VERSION}/{object}/batch/read"));
+        self.read_at(&url, object, ids, properties).await
+    }
+
+    /// Those of some archived objects that are there, and archived.
+    pub(crate) async fn read_archived(
+        &self,
+        object: &str,
+        ids: &[u64],
+        properties: &[String],
+    ) -> Result<Vec<Object>, HubspotError> {
+        let mut url = self.url(&format!("/crm/objects/{VERSION}/{object}/batch/read"));
+        url.query_pairs_mut().append_pair("archived", "true");
+        self.read_at(&url, object, ids, properties).await
+    }
+
+    async fn read_at(&self, url: &Url, object: &str, ids: &[u64], properties: &[String]) -> Result<Vec<Object>, HubspotError> {
         let (mut left, mut objects) = (ids.to_vec(), Vec::new());
         for _ in 0..ASKED_MAX {
             let inputs: Vec<_> = left.iter().map(|id| json!({ "id": id.to_string() })).collect();
             let question = json!({ "inputs": inputs, "properties": properties, "propertiesWithHistory": [] }).to_string();
-            let request = Request::ask(&url, question).within(&self.general);
+            let request = Request::ask(url, question).within(&self.general);
             let page = self.fetch(&Subject::object(object), request, decode::page).await?;
             let mut open: HashSet<u64> = left.into_iter().collect();
             let (own, others): (Vec<_>, Vec<_>) = page.objects.into_iter().partition(|object| open.remove(&object.id));

@@ -124,15 +124,18 @@ async fn addresses_are_those_of_the_dated_version() {
     let (server, api) = failing(&[respond(200, "", r#"{"results":[]}"#)]);
     api.list("contacts", true, &["email".into(), "city".into()], Some("51=")).await.unwrap();
     api.read("2-345", &[7, 8], &["email".into()]).await.unwrap();
+    api.read_archived("2-345", &[7], &["email".into()]).await.unwrap();
     let pair = HubspotAssociation::new("contacts".into(), "companies".into());
     let inputs = [Input { id: 7, after: None }, Input { id: 8, after: Some("2".into()) }];
     api.associations(&pair, &inputs).await.unwrap();
     let account = server.account();
     assert_eq!(
-        account.asked[..3],
+        account.asked[..4],
         [
             "GET /crm/objects/2026-09/contacts?limit=100&archived=true&properties=email%2Ccity&after=51%3D ",
             "POST /crm/objects/2026-09/2-345/batch/read {\"inputs\":[{\"id\":\"7\"},{\"id\":\"8\"}],\"properties\":[\"email\"],\
+             \"propertiesWithHistory\":[]}",
+            "POST /crm/objects/2026-09/2-345/batch/read?archived=true {\"inputs\":[{\"id\":\"7\"}],\"properties\":[\"email\"],\
              \"propertiesWithHistory\":[]}",
             "POST /crm/associations/2026-09/contacts/companies/batch/read {\"inputs\":[{\"id\":\"7\"},{\"id\":\"8\",\"after\":\"2\"}]}",
         ]
@@ -145,6 +148,8 @@ async fn a_list_whose_properties_are_too_long_for_an_address_is_one_of_ids() {
     let many: Vec<String> = (0..200).map(|at| format!("property_{at}")).collect();
     api.list("contacts", true, &many, None).await.unwrap();
     assert!(server.account().asked[0].ends_with("&properties=hs_object_id "));
+    let of_length = |length: usize| vec!["p".repeat(length - 4), "abc".to_owned()];
+    assert!(in_address(&of_length(ADDRESS_PROPERTIES_MAX)) && !in_address(&of_length(ADDRESS_PROPERTIES_MAX + 1)));
 }
 
 #[tokio::test]

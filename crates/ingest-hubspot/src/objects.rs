@@ -1,16 +1,17 @@
 //! Lands the objects of one type that changed in a window, and finds those that no search shows.
 //!
 //! Search, reading by id and both lists run side by side and share the account's allowance; what they find meets at one writer.
+//! Archived objects that are news are read by id after that where the list could not give their properties.
 
 use crate::{
-    api::{Api, BATCH},
+    api::{self, Api, BATCH},
     decode::Object,
     error::HubspotError,
     landed::{Landed, Out},
     listing::Listing,
     question::{self, Question},
     rows::{Plan, Row},
-    states::{Key, States},
+    states::States,
 };
 use anyhow::anyhow;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -75,8 +76,9 @@ impl Reading<'_> {
         let mut states = if self.sweep { States::read(self.landing, false).await? } else { States::default() };
         let mut out = Out::new(self.plan, self.landing);
         let (sender, receiver) = channel(ANSWERS_IN_FLIGHT);
-        let (searched, listed, ()) =
+        let (searched, listed, archived) =
             tokio::try_join!(self.search(sender.clone()), self.list(sender), self.write(receiver, &mut states, &mut out))?;
+        self.archived(&archived, &mut states, &mut out).await?;
         fault_point!("hubspot.fetch.after");
         let mut facts = BTreeMap::from([
             ("announced".to_owned(), searched.announced.into()),
@@ -190,19 +192,22 @@ impl Reading<'_> {
         Ok(Some(Listed { live: live.seen(), archived: archived.seen().len() }))
     }
 
-    /// Writes what the others find.
-    async fn write(&self, mut found: Receiver<Found>, states: &mut States, out: &mut Out<'_>) -> anyhow::Result<()> {
+    /// Writes what the others find; returns the archived objects that are news and whose properties the list could not give.
+    async fn write(&self, mut found: Receiver<Found>, states: &mut States, out: &mut Out<'_>) -> anyhow::Result<Vec<Object>> {
+        let whole = api::in_address(&self.object.properties);
+        let mut unread = Vec::new();
         while let Some(found) = found.recv().await {
             let (objects, announced) = match found {
                 Found::Changed(objects, announced) => (objects, Some(announced)),
                 Found::Archived(objects) => (objects, None),
             };
             self.bar.inc(objects.len() as u64);
-            let new = |row: &Row| match row.key {
-                Key::Object(id) => announced.is_some() || states.archival_is_new(id, row.at),
-                Key::Pair(..) => false,
-            };
-            let rows: Vec<Row> = objects.into_iter().map(Row::object).filter(new).collect();
+            let new = objects.into_iter().filter(|object| announced.is_some() || is_new(states, object));
+            if announced.is_none() && !whole {
+                unread.extend(new);
+                continue;
+            }
+            let rows: Vec<Row> = new.map(Row::object).collect();
             if self.sweep {
                 rows.iter().for_each(|row| states.observe(row.key, row.state()));
             }
@@ -210,6 +215,27 @@ impl Reading<'_> {
                 Some(announced) => out.fetched(announced, rows).await?,
                 None => out.swept(rows).await?,
             }
+        }
+        Ok(unread)
+    }
+
+    /// Reads archived objects by id, some readings at a time, and writes them. One that is not answered was archived when the
+    /// list showed it, and lands as the list has it.
+    async fn archived(&self, listed: &[Object], states: &mut States, out: &mut Out<'_>) -> anyhow::Result<()> {
+        let batches = stream::iter(listed.chunks(BATCH).map(<[Object]>::to_vec).collect::<Vec<_>>());
+        let readings = batches.map(async |listed: Vec<Object>| {
+            let ids: Vec<u64> = listed.iter().map(|object| object.id).collect();
+            let objects = self.api.read_archived(&self.object.object, &ids, &self.object.properties).await?;
+            Ok::<_, HubspotError>((listed, objects))
+        });
+        let mut readings = std::pin::pin!(readings.buffer_unordered(READINGS_MAX));
+        while let Some((listed, objects)) = readings.try_next().await.attach()? {
+            let archived = objects.into_iter().filter(|object| object.archived_at.is_some());
+            let mut whole: HashMap<u64, Object> = archived.map(|object| (object.id, object)).collect();
+            let objects = listed.into_iter().map(|object| whole.remove(&object.id).unwrap_or(object));
+            let rows: Vec<Row> = objects.map(Row::object).collect();
+            rows.iter().for_each(|row| states.observe(row.key, row.state()));
+            out.swept(rows).await?;
         }
         Ok(())
     }
@@ -226,6 +252,11 @@ impl Reading<'_> {
         }
         Ok(absent)
     }
+}
+
+/// Whether the archival of an object is news.
+fn is_new(states: &States, object: &Object) -> bool {
+    states.archival_is_new(object.id, object.archived_at.unwrap_or(object.updated_at).timestamp_micros())
 }
 
 /// Hands over objects that are all that an answer announced.

@@ -25,7 +25,7 @@ pub(crate) struct Account {
     pub(crate) hidden: Vec<u64>,
     /// What the next requests are answered with: head and body as they are sent, or what the account holds.
     pub(crate) failures: VecDeque<Option<String>>,
-    /// Live objects that a reading by id does not find.
+    /// Objects that a reading by id does not find.
     pub(crate) vanished: Vec<u64>,
     /// Objects that a reading by id leaves out without a word, once.
     pub(crate) forgotten: Vec<u64>,
@@ -119,6 +119,11 @@ impl Account {
         }
     }
 
+    /// Text of an archived object with its properties.
+    pub(crate) fn archived_whole(&self, id: u64) -> String {
+        self.object(id).replacen('{', "{\"properties\":{\"city\":\"Graz\"},", 1)
+    }
+
     fn question(&mut self, url: &Url, body: &Value) -> Raw {
         let path = url.path();
         if path.starts_with("/crm/properties/2026-09/") {
@@ -134,9 +139,11 @@ impl Account {
             Some("read") => {
                 let forgotten = std::mem::take(&mut self.forgotten);
                 let ids = ids(body).filter(|id| !forgotten.contains(id));
-                let (there, missing): (Vec<u64>, Vec<u64>) =
-                    ids.partition(|id| self.live.contains_key(id) && !self.vanished.contains(id));
-                let objects: Vec<_> = there.into_iter().rev().map(|id| self.object(id)).collect();
+                let archived = url.query_pairs().any(|(name, value)| name == "archived" && value == "true");
+                let stands = |id: &u64| if archived { self.archived.contains_key(id) } else { self.live.contains_key(id) };
+                let (there, missing): (Vec<u64>, Vec<u64>) = ids.partition(|id| stands(id) && !self.vanished.contains(id));
+                let text = |id| if archived { self.archived_whole(id) } else { self.object(id) };
+                let objects: Vec<_> = there.into_iter().rev().map(text).collect();
                 Raw::part(&objects, "ids", &missing)
             }
             _ => self.list(url),
