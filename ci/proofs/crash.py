@@ -175,7 +175,7 @@ def killed(bench: Bench, name: str, victims: dict[str, str]) -> tuple[set[str], 
         if ended.code == 0:
             return dead(), bench.differences(name, target)
         # Who starts all others is started again from here.
-        if dead() - before != {"run-pipeline"}:
+        if "run-pipeline" not in dead() - before:
             return dead(), [f"the run ended with {ended.code}", *ended.stderr.splitlines()[-8:]]
 
 
