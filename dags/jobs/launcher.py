@@ -1,11 +1,8 @@
 """Entry point of an EMR Serverless job: runs an ordered list of Sluice's programs and leaves what became of them.
 
 EMR Serverless starts Spark drivers only, so a driver that never opens a SparkContext stands between it and the programs.
-It stops at the first step that does not end with 0, hands signals on, and has `run-pipeline attempt` create
-`ops/attempts/<run_id>/<attempt>.json` below the lake: that file is what a scheduler reads. `dags/README.md` says what
-the arguments and the file hold.
-
-Standard library only, since nothing else is sure to be there. No shell is involved, so an argument is handed on as it is.
+It has `run-pipeline attempt` create `ops/attempts/<run_id>/<attempt>.json` below the lake: that file is what a scheduler
+reads. `dags/README.md` says what the arguments and the file hold. Standard library only: nothing else is sure to be there.
 """
 
 from __future__ import annotations
