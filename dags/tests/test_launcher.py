@@ -1,8 +1,9 @@
 """The launcher with real processes: small programs take the place of Sluice's, one of them that of `run-pipeline attempt`.
 
-Run by `python -m unittest discover -s dags/tests -p '*_tests.py'`.
+Run by `python -m unittest discover -s dags/tests -p 'test_launcher.py'`.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -192,10 +193,16 @@ class Signals(Launch):
 
     def signalled(self, number):
         parts = self.arguments(step("ingest-kafka", "bronze_a", "wait"), step("dq-check", "bronze_a"))
-        with subprocess.Popen(parts, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-            self.assertEqual(process.stdout.readline(), "waiting\n")
-            process.send_signal(number)
-            rest, _ = process.communicate(timeout=30)
+        with subprocess.Popen(parts, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                              start_new_session=True) as process:
+            try:
+                self.assertEqual(process.stdout.readline(), "waiting\n")
+                process.send_signal(number)
+                rest, _ = process.communicate(timeout=30)
+            finally:
+                # A step that was not told would wait for ever.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
         return process.returncode, rest
 
     def test_signals_are_handed_on_and_no_further_step_starts(self):
