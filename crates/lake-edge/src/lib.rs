@@ -16,6 +16,7 @@ mod fail;
 mod file;
 mod lineage;
 mod panics;
+mod parse;
 mod secrets;
 
 pub use args::{HasRun, InputVersion, Output, RunArgs};
@@ -114,7 +115,7 @@ where
     A: clap::Parser + HasRun,
     F: Future<Output = anyhow::Result<Summary>>,
 {
-    let args = match parse::<A>(argv) {
+    let args = match parse::parse::<A>(argv) {
         Ok(args) => args,
         Err(exit) => return exit,
     };
@@ -153,7 +154,7 @@ where
     A: clap::Parser,
     F: Future<Output = anyhow::Result<Exit>>,
 {
-    let args = match parse::<A>(argv) {
+    let args = match parse::parse::<A>(argv) {
         Ok(args) => args,
         Err(exit) => return exit,
     };
@@ -163,14 +164,6 @@ where
     let result = runtime().and_then(|runtime| runtime.block_on(until_terminated(run(args, console.clone()))));
     let exit = result.unwrap_or_else(|error| fail::report(&console, &error));
     ExitCode::from(exit.code())
-}
-
-fn parse<A: clap::Parser>(argv: impl IntoIterator<Item = OsString>) -> Result<A, ExitCode> {
-    A::try_parse_from(argv).map_err(|error| {
-        // Help and version are no errors; a closed pipe is none of ours.
-        let _ = error.print();
-        ExitCode::from(if error.use_stderr() { Exit::Config.code() } else { Exit::Ok.code() })
-    })
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

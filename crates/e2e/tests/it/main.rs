@@ -14,6 +14,7 @@ mod files;
 mod fixtures;
 mod help;
 mod hubspot;
+mod launcher;
 mod lineage;
 mod redshift;
 mod report;
