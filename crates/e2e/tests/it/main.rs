@@ -17,5 +17,6 @@ mod hubspot;
 mod lineage;
 mod redshift;
 mod report;
+mod stream;
 
 mod support;
