@@ -13,6 +13,7 @@ pub mod bridge;
 mod builder;
 pub mod columns;
 mod commit;
+mod compact;
 mod create;
 mod error;
 mod fit;
@@ -33,6 +34,7 @@ mod write;
 
 pub use builder::ColumnBuilder;
 pub use commit::{Plan, Proposal};
+pub use compact::Compacted;
 pub use error::TableError;
 pub use lake::Lake;
 pub use log::{CommitEntry, Slice, SliceFile};

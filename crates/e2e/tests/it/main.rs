@@ -18,5 +18,6 @@ mod launcher;
 mod lineage;
 mod redshift;
 mod report;
+mod stream;
 
 mod support;
