@@ -27,7 +27,6 @@ pub use console::{Bar, Console};
 pub use contracts::load_contracts;
 pub use fail::Attach;
 pub use file::{FileError, write_file};
-pub use gauges::GaugeSink;
 pub use lineage::Notes;
 pub use secrets::SecretStore;
 pub use termination::Termination;
@@ -59,8 +58,6 @@ pub struct Edge {
     pub output: Output,
     /// What lineage tells of the run besides its summary.
     pub notes: Notes,
-    /// Who gets the readings of gauges besides the lake and the log.
-    pub gauge_sinks: Vec<Arc<dyn GaugeSink>>,
     secrets: SecretStore,
     version: &'static str,
     started: Instant,
@@ -213,7 +210,6 @@ pub fn edge(
         console,
         output: args.output,
         notes: Notes::default(),
-        gauge_sinks: Vec::new(),
         secrets: args.secrets.clone(),
         version,
         started: Instant::now(),
