@@ -8,6 +8,7 @@ columns and the synced version are compared, both ways: no table without an entr
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from typing import Any
 
@@ -42,14 +43,18 @@ def hive(kind: PrimitiveType | ArrayType | MapType | StructType) -> str:
     return "decimal({},{})".format(*decimal.groups()) if decimal else HIVE[kind.type]
 
 
+def glue() -> Any:
+    """Returns a client of the catalog that the programs see, too: they know the region by this variable."""
+    return boto3.client("glue", region_name=os.environ.get("AWS_REGION"))
+
+
 def entries(database: str) -> dict[str, Entry]:
     """Returns the entries of a database by name; none where there is no such database."""
-    glue = boto3.client("glue")
-    found = {}
+    client, found = glue(), {}
     try:
-        for page in glue.get_paginator("get_tables").paginate(DatabaseName=database):
+        for page in client.get_paginator("get_tables").paginate(DatabaseName=database):
             found |= {one["Name"]: one for one in page["TableList"]}
-    except glue.exceptions.EntityNotFoundException:
+    except client.exceptions.EntityNotFoundException:
         return {}
     return found
 
@@ -111,7 +116,7 @@ def compare(where: stores.Place, prefix: str) -> list[str]:
     """Returns what Glue and the Delta logs do not agree about."""
     tables = {place: table for place, table in lake.tables(where) if place.split("/")[0] in LAYERS}
     found = all_entries(prefix)
-    wrong = []
+    wrong = [] if tables else [f"{where}: no tables"]
     for place, table in tables.items():
         name = place.replace("/", "_", 1)
         entry = found.pop(name, None)

@@ -15,7 +15,6 @@ import time
 import uuid
 from dataclasses import dataclass, field
 
-import boto3
 import pyarrow as pa
 from deltalake import DeltaTable, Field, Schema, write_deltalake
 from deltalake.schema import ArrayType, MapType, PrimitiveType, StructType
@@ -86,11 +85,11 @@ class World:
         made = {"Name": name, **{key: other[key] for key in kept}}
         if location:
             made["StorageDescriptor"] = made["StorageDescriptor"] | {"Location": location}
-        boto3.client("glue").create_table(DatabaseName=other["DatabaseName"], TableInput=made)
+        catalog.glue().create_table(DatabaseName=other["DatabaseName"], TableInput=made)
 
     def wipe(self) -> None:
         """Deletes databases and lake."""
-        glue = boto3.client("glue")
+        glue = catalog.glue()
         for layer in catalog.LAYERS:
             for name in catalog.entries(f"{self.prefix}{layer}"):
                 glue.delete_table(DatabaseName=f"{self.prefix}{layer}", Name=name)
@@ -159,7 +158,7 @@ def pruned(world: World) -> None:
     code, said, text = world.sync("--prune")
     names = set(world.versions())
     expect("pruned: it is gone, that of another lake is not", code == OK and "silver_old" not in names and "silver_others" in names, text)
-    boto3.client("glue").delete_table(DatabaseName=f"{world.prefix}silver", Name="silver_others")
+    catalog.glue().delete_table(DatabaseName=f"{world.prefix}silver", Name="silver_others")
     expect("pruned: columns are those of the log", agrees(world))
 
 
@@ -173,7 +172,7 @@ def refused(world: World) -> None:
     expect(f"an entry of another lake is in the way: exit {code}, it stays, and the others are synced",
            code == CONFIG and "silver_orders" in text and "--database-prefix" in text and world.versions()["silver_orders"] == foreign
            and "late" in {one["Name"] for one in world.entry("silver_customers")["StorageDescriptor"]["Columns"]}, text)  # fmt: skip
-    boto3.client("glue").delete_table(DatabaseName=f"{world.prefix}silver", Name="silver_orders")
+    catalog.glue().delete_table(DatabaseName=f"{world.prefix}silver", Name="silver_orders")
     world.table("silver/customers").alter.add_columns([Field("odd", StructType([Field("a:b", PrimitiveType("string"))]))])
     code, _, text = world.sync()
     expect(f"a type without a name: exit {code}, column and table are named", code == DATA and "`odd` of `silver_customers`" in text

@@ -169,7 +169,7 @@ async fn a_column_goes_only_when_it_is_pruned() {
 }
 
 #[tokio::test]
-async fn an_entry_without_a_contract_or_a_table_goes_only_when_it_is_pruned() {
+async fn an_entry_without_a_contract_goes_only_when_it_is_pruned() {
     let mut world = World::with(&[RATES]).await;
     world.silver(RATES, How::default()).await;
     let mut orphan = world.catalog.entry(SILVER, RATES).unwrap();
@@ -193,6 +193,17 @@ async fn an_entry_without_a_contract_or_a_table_goes_only_when_it_is_pruned() {
     world.lake = Lake::open(elsewhere.path().to_str().unwrap()).unwrap();
     assert_eq!(world.silver(RATES, PRUNE).await.outcome, Outcome::Skipped);
     assert_eq!(world.writes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_entry_whose_table_is_gone_goes_only_when_it_is_pruned() {
+    let world = World::with(&[RATES]).await;
+    world.silver(RATES, How::default()).await;
+    std::fs::remove_dir_all(world.directory.path().join("silver/fx_rates")).unwrap();
+    let told = world.silver(RATES, How::default()).await;
+    assert_eq!((told.outcome, told.why), (Outcome::Left, Some("its Delta table is gone")));
+    assert_eq!(world.silver(RATES, PRUNE).await.outcome, Outcome::Dropped);
+    assert!(world.catalog.entry(SILVER, RATES).is_none());
 }
 
 #[tokio::test]
