@@ -29,6 +29,14 @@ impl Glue {
             .await;
         Self { client: Client::new(&loaded) }
     }
+
+    async fn has_database(&self, database: &str) -> Result<bool, GlueError> {
+        match self.client.get_database().name(database).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some(NOT_FOUND) => Ok(false),
+            Err(error) => Err(GlueError::of("read database", database, &error)),
+        }
+    }
 }
 
 impl Catalog for Glue {
@@ -42,7 +50,9 @@ impl Catalog for Glue {
                 Err(error) => return Err(GlueError::of("list the tables of database", database, &error)),
             }
         }
-        Ok(Some(found))
+        // Not every catalog tells a database that is not there from one that is empty.
+        let there = !found.is_empty() || self.has_database(database).await?;
+        Ok(there.then_some(found))
     }
 
     async fn make_database(&self, database: &str, description: &str, location: &str) -> Result<(), GlueError> {

@@ -18,6 +18,11 @@ const GLUE: AwsService = AwsService {
     quotable: true,
 };
 
+/// What a sync needs.
+const PERMISSIONS: &str = "check region, credentials and the role's permissions: glue:GetDatabase, GetTables, GetTable, \
+                           CreateDatabase, CreateTable, UpdateTable, DeleteTable; with Lake Formation also CREATE_TABLE and \
+                           ALTER on the database and DATA_LOCATION_ACCESS on the lake";
+
 /// Why Glue did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GlueError {
@@ -66,10 +71,7 @@ impl Faulty for GlueError {
 
     fn hint(&self) -> Option<String> {
         Some(match self.fault() {
-            Fault::Config => "check region, credentials and the role's permissions: glue:GetTables, GetTable, CreateDatabase, \
-                              CreateTable, UpdateTable, DeleteTable; with Lake Formation also CREATE_TABLE and ALTER on the \
-                              database and DATA_LOCATION_ACCESS on the lake"
-                .to_owned(),
+            Fault::Config => PERMISSIONS.to_owned(),
             Fault::Data | Fault::Transient => {
                 "run the same command again later: tables that are synced are not written again".to_owned()
             }
