@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
 PROGRAMS = frozenset({
-    "dq-check", "goldify", "ingest-fx", "ingest-hubspot", "ingest-kafka", "ingest-redshift", "ingest-snowflake",
-    "lineage-emit", "run-pipeline", "silverize",
+    "catalog-sync", "dq-check", "goldify", "ingest-fx", "ingest-hubspot", "ingest-kafka", "ingest-redshift",
+    "ingest-snowflake", "lineage-emit", "run-pipeline", "silverize",
 })
 # In an image of our own; where EMR unpacks an archive.
 DIRECTORIES = ("/opt/sluice/bin", "./environment/bin")
