@@ -85,16 +85,19 @@ class JobOperator(EmrServerlessStartJobOperator):
         # With an event it resumes here once the application has started.
         if event is None and order.attempt.number > 1:
             self._end_attempts()
+        # Waiting is done here: only so is a job that takes too long given the time to end by itself.
+        self.wait_for_completion = self.deferrable
         try:
             super().execute(context, event)
+            ended = self._wait()
         except TaskDeferred:
             raise
         except Exception as error:
             if self.job_id is None:
                 raise self._refused(error) from error
-            self.log.warning("job %s did not end well: %s", self.job_id, error)
-            return self._conclude(context, ended=False)
-        return self._conclude(context, ended=True)
+            self.log.warning("job %s is no longer seen: %s", self.job_id, error)
+            ended = False
+        return self._conclude(context, ended)
 
     def execute_complete(self, context: Any, event: dict[str, Any] | None = None) -> dict[str, int]:
         """Judges the job once the trigger has seen its end, or has given up."""
@@ -158,6 +161,15 @@ class JobOperator(EmrServerlessStartJobOperator):
                     raise AirflowException(f"{job_run['name']} does not end although it was cancelled: it is tried again")
                 time.sleep(self.waiter_delay)
 
+    def _wait(self) -> bool:
+        """Waits for the job's end; False when it takes longer than it may."""
+        for _ in range(self.waiter_max_attempts):
+            if self._has_ended(self.job_id):
+                return True
+            time.sleep(self.waiter_delay)
+        self.log.warning("job %s takes longer than it may", self.job_id)
+        return False
+
     def _active(self) -> list[dict]:
         stem = self._order().attempt.stem
         pages = self.hook.conn.get_paginator("list_job_runs").paginate(applicationId=self.application_id, states=ACTIVE)
@@ -165,7 +177,8 @@ class JobOperator(EmrServerlessStartJobOperator):
 
     def _cancel(self, job_run: str) -> None:
         try:
-            self.hook.conn.cancel_job_run(applicationId=self.application_id, jobRunId=job_run)
+            grace = policies.CANCEL_GRACE_SECONDS
+            self.hook.conn.cancel_job_run(applicationId=self.application_id, jobRunId=job_run, shutdownGracePeriodInSeconds=grace)
         except self.hook.conn.exceptions.ClientError as error:
             # It may have ended, or be ending, since it was listed; the wait after this sees which.
             if error.response["Error"]["Code"] not in policies.REFUSALS:

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta, timezone
 from enum import Enum
 
 OWNER = "data-team"
-START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+# Before the oldest data: Airflow runs no task of an earlier day, and a backfill may be for any. Nothing is caught up on.
+START = datetime(2016, 1, 1, tzinfo=timezone.utc)
 
 DAILY = "0 2 * * *"
 
@@ -20,6 +21,8 @@ RETRY_DELAY_MAX = timedelta(minutes=8)
 # Beyond a job's own limit: the application's queue before it, and the end of an earlier attempt.
 QUEUE = timedelta(minutes=15)
 CANCEL = timedelta(minutes=10)
+# What a cancelled job gets to end by itself: a commit under way, and the record of its end.
+CANCEL_GRACE_SECONDS = 120
 
 # A streaming job is ended and started anew once a day, so that it does not run an old release for ever. Airflow ends it, which the
 # program takes for a good end; the service's own limit lies behind that.

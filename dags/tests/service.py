@@ -24,6 +24,8 @@ class Service:
         self.cancel_looks = 2
         # How a job ends, told by its request: a state, after the job has left what it leaves.
         self.work = lambda request: "SUCCESS"
+        # What a job still does when it is asked to end.
+        self.cancelled = lambda request: None
 
     def call(self, client, operation: str, parameters: dict) -> dict:
         """Takes the place of a client's request over the network."""
@@ -64,8 +66,11 @@ class Service:
     def ListJobRuns(self, _, applicationId: str, states: list[str], **_more) -> dict:
         return {"jobRuns": [dict(job) for job in self.jobs.values() if job["state"] in states]}
 
-    def CancelJobRun(self, _, applicationId: str, jobRunId: str) -> dict:
-        self.jobs[jobRunId]["state"] = "CANCELLING"
+    def CancelJobRun(self, _, applicationId: str, jobRunId: str, shutdownGracePeriodInSeconds: int) -> dict:
+        assert shutdownGracePeriodInSeconds >= 60
+        job = self.jobs[jobRunId]
+        job["state"] = "CANCELLING"
+        self.cancelled(job.get("request"))
         return {"applicationId": applicationId, "jobRunId": jobRunId}
 
     def GetObject(self, client, Bucket: str, Key: str) -> dict:
