@@ -32,6 +32,11 @@ def tables() -> dict[str, dict]:
     return load()["tables"]
 
 
+def builds(job: str, table: str) -> bool:
+    """Whether a job builds a table, in any DAG."""
+    return job in tables().get(table, {"jobs": {}})["jobs"].values()
+
+
 def made_of(names: set[str]) -> set[str]:
     """Returns the tables and all that is made of them."""
     found = set(names)

@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from math import ceil
 from typing import Any
 
+from airflow.providers.amazon.aws.links.emr import EmrServerlessCloudWatchLogsLink
 from airflow.providers.amazon.aws.operators.emr import EmrServerlessStartJobOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskDeferred
 
-from lakehouse import attempts, identity, policies, requests, settings
+from lakehouse import attempts, graph, identity, policies, requests, settings
 from lakehouse.lake import open_lake
 from lakehouse.policies import Action
 from lakehouse.requests import Choice, Order
@@ -28,7 +29,8 @@ class JobOperator(EmrServerlessStartJobOperator):
     """
 
     template_fields: Sequence[str] = (*EmrServerlessStartJobOperator.template_fields, "release")
-    ui_color = "#e8e3d7"
+    # The job opens no SparkContext, so there is no dashboard; its logs are the driver's.
+    operator_extra_links = (EmrServerlessCloudWatchLogsLink(),)
 
     def __init__(
         self,
@@ -112,14 +114,16 @@ class JobOperator(EmrServerlessStartJobOperator):
 
     def _handed_over(self, ti: Any) -> dict[str, int]:
         """Returns the versions that the jobs before handed on."""
+        handed = {job: ti.xcom_pull(task_ids=job, key=VERSIONS) for job in self.job["after"]}
+        self.missing = [job for job, versions in handed.items() if versions is None]
         found: dict[str, int] = {}
-        self.missing = []
-        for job in self.job["after"]:
-            versions = ti.xcom_pull(task_ids=job, key=VERSIONS)
-            if versions is None:
-                self.missing.append(job)
+        own: dict[str, int] = {}
+        for job, versions in handed.items():
+            built = {table: version for table, version in (versions or {}).items() if graph.builds(job, table)}
             found |= versions or {}
-        return found
+            own |= built
+        # What a job was handed itself may be older than what the table's own job has built since.
+        return found | own
 
     def _refused(self, error: Exception) -> Exception:
         """Returns what a request that started nothing ends with; throttling and outages may be tried again."""

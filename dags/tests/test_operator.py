@@ -2,7 +2,7 @@
 
 import pytest
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskDeferred
-from lakehouse import identity
+from lakehouse import graph, identity
 from running import Instance, begin, run
 from service import job_of, leave, steps_of
 
@@ -55,6 +55,15 @@ def test_the_next_layer_is_told_exactly_the_versions_that_passed(dags, service, 
     request = next(iter(service.jobs.values()))["request"]
     assert job_of(request)["versions"] == {"bronze_fx_rates": 7}
     assert "bronze_fx_rates" in steps_of(request)[0]["inputs"]
+
+
+def test_a_tables_own_job_is_believed_before_one_that_only_read_it(dags, service):
+    job = next(job for job in graph.jobs("lake_daily") if job["job"] == "silver_kafka_snowflake")
+    xcoms = {(before, "versions"): {"bronze_snowflake_orders": 4, "silver_fx_rates": 4} for before in job["after"]}
+    xcoms[("bronze_snowflake", "versions")] = {"bronze_snowflake_orders": 5}
+    xcoms[("silver_ecb", "versions")] = {"silver_fx_rates": 6}
+    task, _ = begin(dags["lake_daily"].get_task(job["job"]), Instance("lake_daily", job["job"], xcoms=xcoms))
+    assert task.order.versions == {"bronze_snowflake_orders": 5, "silver_fx_rates": 6}
 
 
 def test_a_job_without_the_versions_before_it_starts_nothing(dags, service, lake):
