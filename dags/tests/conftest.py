@@ -7,8 +7,9 @@ from pathlib import Path
 
 DAGS = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(DAGS), str(Path(__file__).resolve().parent)]
+HOME = tempfile.TemporaryDirectory(prefix="sluice-dags-")
 SETTINGS = {
-    "AIRFLOW_HOME": tempfile.mkdtemp(prefix="sluice-dags-"),
+    "AIRFLOW_HOME": HOME.name,
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
     # A database that cannot be opened: nothing here may need one.

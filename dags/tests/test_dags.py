@@ -157,7 +157,7 @@ def test_the_daily_run_builds_every_table(dags):
 
 def test_every_command_is_accepted_by_its_program(dags):
     launcher, programs = DAGS / "jobs/launcher.py", os.environ.get("SLUICE_ALL_CLIS")
-    if not launcher.is_file() or not programs:
+    if not programs:
         pytest.skip("SLUICE_ALL_CLIS names no executable: commands are not held against the programs")
     env = os.environ | {"KAFKA_BOOTSTRAP": "kafka:9093", "SNOWFLAKE_ACCOUNT": "a", "SNOWFLAKE_USER": "u"}
     env |= {"REDSHIFT_HOST": "r", "REDSHIFT_DATABASE": "d", "REDSHIFT_USER": "u"}

@@ -146,6 +146,13 @@ def test_settings_that_cannot_be_read_name_themselves(monkeypatch):
         settings.driver_env()
 
 
+def test_a_failure_reaches_the_topic(dags, service):
+    (notifier,) = dags["lake_daily"].on_failure_callback
+    notifier({"dag": dags["lake_daily"], "run_id": "scheduled__x", "reason": "task_failure"})
+    (message,) = service.messages
+    assert message["Subject"] == "lake_daily failed" and "lake_daily failed: run scheduled__x." in message["Message"]
+
+
 def test_a_missed_deadline_reaches_the_topic(dags, service):
     (alert,) = dags["lake_daily"].deadline
     told = {"dag_run": {"dag_id": "lake_daily", "dag_run_id": "scheduled__x"}, "deadline": {"id": 1, "deadline_time": AT}}
