@@ -53,20 +53,25 @@ def start(options: argparse.Namespace) -> None:
     started = time.monotonic()
     s3 = stand_in.start_s3()
     say("S3 (SeaweedFS) answers")
-    moto = processes.running(stand_in.NAME)
-    kept = json.loads(places.STACK.read_text())["ports"] if moto and places.STACK.is_file() else {}
-    ports = {name: kept.get(name) or processes.port(name) for name in ("moto", *PARTS)}
+    ports = _ports()
     known = stand_in.variables(s3, ports["moto"])
+    if _described().get("variables") != known and processes.every_process():
+        # S3 came back elsewhere, or a start was interrupted: what runs was told of another stack.
+        say(f"stopped {processes.stop_all()} processes of another start")
     pace = [f"--{name}-seconds={getattr(options, f'{name}_seconds')}" for name in ("start", "minute", "grace")]
     fresh = stand_in.start(known, ports["moto"], pace)
     say(f"moto and the EMR Serverless emulator {'answer' if fresh else 'ran already'}")
-    made = stand_in.prepare(known, known | _job_variables(options.job_env))
+    # A release stays what it was until another is uploaded.
+    made = {} if fresh else _described().get("made", {})
+    made |= stand_in.prepare(known, known | _job_variables(options.job_env))
+    document = {"ports": ports, "variables": known, "made": made, "airflow": "", "parts": []}
+    _write(document)
     if options.release:
         made |= stand_in.publish(known, options.release, options.launcher)
         say(f"release {made['release']} is in s3://{places.ARTIFACTS_BUCKET}")
     airflow = airflow_stack.command()
     settings = airflow_stack.environment(known, ports["airflow"])
-    document = {"ports": ports, "variables": known, "made": made, "airflow": airflow, "parts": []}
+    document["airflow"] = airflow
     _write(document)
     airflow_stack.migrate(airflow, settings)
     say("Airflow's database is up to date")
@@ -81,6 +86,17 @@ def start(options: argparse.Namespace) -> None:
         _write(document)
         say(f"{part} answers on port {ports[part]}")
     say(f"up in {time.monotonic() - started:.1f} s; eval \"$(ci/aws-local env)\" to reach it")
+
+
+def _described() -> dict:
+    return json.loads(places.STACK.read_text()) if places.STACK.is_file() else {}
+
+
+def _ports() -> dict[str, int]:
+    """Returns the ports of what runs, and free ones for the rest."""
+    holders = {"moto": stand_in.NAME, "airflow": "api-server", "trino": trino_server.NAME}
+    kept = _described().get("ports", {})
+    return {name: kept[name] if name in kept and processes.running(server) else processes.port(name) for name, server in holders.items()}
 
 
 def _job_variables(file: Path | None) -> dict[str, str]:

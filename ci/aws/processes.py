@@ -1,8 +1,8 @@
 """Server processes of one home: started once, found again by their pid files, stopped for certain.
 
-A pid file names a process only together with its environment, in which `SLUICE_STACK` is this home's folder: Airflow renames its
-processes, so a command line tells nothing, and a pid that the system gave to somebody else is never killed. Whatever they
-start inherits the mark, so what a killed server leaves behind is found too.
+A pid file holds the hour of the process's start too, so a pid that the system gave to somebody else is never killed. Every server
+leads a session of its own, which is how what a killed one leaves behind is found; a job's processes are known by their HOME.
+Neither command line nor environment would do: Airflow's processes write their title over both.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ import places
 
 POLL_SECONDS = 0.1
 STOP_SECONDS_MAX = 20
-MARK = "SLUICE_STACK"
+# Where /proc/PID/stat shows the session and the hour of the start, counted from the state.
+SESSION, BORN = 3, 19
 
 
 def pid_file(name: str) -> Path:
@@ -29,36 +30,53 @@ def pid_file(name: str) -> Path:
     return places.AWS / "pids" / name
 
 
+def _stat(pid: int) -> list[str]:
+    """Returns state, parent, group, session and so on, as /proc shows them; empty for a process that is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
 def running(name: str) -> int | None:
     """Returns the pid of a server that runs, or None."""
     try:
-        pid = int(pid_file(name).read_text())
+        pid, born = pid_file(name).read_text().split()
     except (FileNotFoundError, ValueError):
         return None
-    return pid if _ours(pid) else None
-
-
-def _ours(pid: int) -> bool:
-    mark = f"{MARK}={places.AWS}".encode()
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        return state != "Z" and mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return False
+    stat = _stat(int(pid))
+    return int(pid) if stat and stat[0] != "Z" and stat[BORN] == born else None
 
 
 def every_process() -> list[int]:
     """Returns the servers of this home, with all that they started, jobs included."""
-    found = [int(place.name) for place in Path("/proc").glob("[0-9]*")]
-    return [pid for pid in found if pid != os.getpid() and (_ours(pid) or _works_in_jobs(pid))]
+    sessions = _sessions()
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        pid = int(place.name)
+        stat = _stat(pid)
+        if stat and stat[0] != "Z" and (stat[SESSION] in sessions or _a_jobs(pid)):
+            found.append(pid)
+    return found
 
 
-def _works_in_jobs(pid: int) -> bool:
-    """A job's environment is its own, so it is known by the folder that it works in."""
+def _sessions() -> set[str]:
+    """Returns our sessions; the pid of a dead leader is given to nobody as long as a process is in its session."""
+    ours = set()
+    for file in pid_file("any").parent.glob("*"):
+        pid, born = file.read_text().split()
+        stat = _stat(int(pid))
+        if not stat or stat[BORN] == born:
+            ours.add(pid)
+    return ours
+
+
+def _a_jobs(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/cwd").readlink().is_relative_to(places.JOBS)
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return False
+    return any(one.startswith(f"HOME={places.JOBS}/".encode()) for one in variables)
 
 
 def start(name: str, command: list[str], environment: dict[str, str], folder: Path | None = None) -> None:
@@ -67,10 +85,10 @@ def start(name: str, command: list[str], environment: dict[str, str], folder: Pa
     pid_file(name).parent.mkdir(parents=True, exist_ok=True)
     with (places.LOGS / f"{name}.log").open("wb") as log:
         process = subprocess.Popen(
-            command, cwd=folder or places.AWS, env={**environment, MARK: str(places.AWS)}, stdin=subprocess.DEVNULL, stdout=log,
+            command, cwd=folder or places.AWS, env=environment, stdin=subprocess.DEVNULL, stdout=log,
             stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
-    pid_file(name).write_text(str(process.pid))
+    pid_file(name).write_text(f"{process.pid} {_stat(process.pid)[BORN]}")
 
 
 def wait_until(name: str, answers: Callable[[], bool], seconds: float) -> None:

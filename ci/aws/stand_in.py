@@ -71,10 +71,10 @@ def answers(known: dict[str, str]) -> bool:
 
 def client(service: str, known: dict[str, str]) -> object:
     """Returns a client of a service of the stack, whatever the shell exports."""
-    own = f"AWS_ENDPOINT_URL_{service.replace('-', '_').upper()}"
-    aliases = {"AWS_ENDPOINT_URL_LOGS": "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", "AWS_ENDPOINT_URL_SECRETSMANAGER": "AWS_ENDPOINT_URL_SECRETS_MANAGER"}
+    # boto3 names two services otherwise than the variables do.
+    name = {"logs": "cloudwatch-logs", "secretsmanager": "secrets-manager"}.get(service, service)
     return boto3.client(
-        service, endpoint_url=known[aliases.get(own, own)], region_name=places.REGION,
+        service, endpoint_url=known[f"AWS_ENDPOINT_URL_{name.replace('-', '_').upper()}"], region_name=places.REGION,
         aws_access_key_id=known["AWS_ACCESS_KEY_ID"], aws_secret_access_key=known["AWS_SECRET_ACCESS_KEY"],
     )  # fmt: skip
 

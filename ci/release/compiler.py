@@ -23,12 +23,16 @@ HERE = Path(__file__).resolve().parent
 NOWHERE = "/usr/local/lib"
 
 
+def registry() -> Path:
+    """Returns where crates are unpacked."""
+    return Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo").resolve()
+
+
 def environment(source: Path, target: Path, epoch: int, linked: Path) -> dict[str, str]:
     """Returns the environment of the build."""
-    registry = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo").resolve()
     # Of several prefixes that match rustc takes the last one, and the target folder may stand inside the source.
-    maps = ((registry, "/cargo"), (source, "/sluice"), (target, "/target"))
-    flags = [f"--remap-path-prefix={place}={name}" for place, name in maps] + [f"-Clink-arg={linked}"]
+    maps = ((registry(), "/cargo"), (source, "/sluice"), (target, "/target"))
+    flags = [f"--remap-path-prefix={place}={name}" for place, name in maps] + [f"-Clink-arg={linked}", "-Clink-arg=-lm"]
     unset = ("CFLAGS", "CXXFLAGS", "LDFLAGS", "RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "MAKEFLAGS", "RUSTC_WRAPPER")
     return {name: value for name, value in os.environ.items() if name not in unset} | {
         "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags), "CARGO_TARGET_DIR": str(target), "CARGO_INCREMENTAL": "0",

@@ -269,7 +269,7 @@ class Emulator(unittest.TestCase):
         emr_faults.plant(self.world.faults, Fault(emr_faults.NEVER_STARTING))
         job = self.start("exit", "0")
         self.until(job, "SCHEDULED")
-        time.sleep(0.3)
+        self.end(self.start("exit", "0"))
         self.assertEqual(self.job(job)["state"], "SCHEDULED")
         self.emr.cancel_job_run(applicationId=self.application, jobRunId=job)
         self.assertEqual(self.end(job)["state"], "CANCELLED")
