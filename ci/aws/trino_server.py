@@ -59,18 +59,37 @@ def server() -> Path:
     archive = cache / f"trino-server-{VERSION}.tar.gz"
     if done.returncode != 0 or not archive.is_file():
         raise NotHere(f"Maven could not fetch Trino: {(done.stdout + done.stderr).strip()[-500:]}")
-    root = f"trino-server-{VERSION}/"
-    with tarfile.open(archive) as opened:
-        for member in opened:
-            member.name = member.name.removeprefix(root)
-            # Jars that several plugins share are links to the first one's, which may be of a plugin that is not kept.
-            if member.name.startswith(KEPT):
-                if member.islnk():
-                    member.linkname = member.linkname.removeprefix(root)
-                opened.extract(member, cache, filter="tar")
+    _unpack(archive, cache)
     archive.unlink()
     (cache / ".complete").touch()
     return cache
+
+
+def _unpack(archive: Path, cache: Path) -> None:
+    """Unpacks what is kept. Jars that plugins share stand once, in whichever comes first, and are links in the others."""
+    with tarfile.open(archive) as opened:
+        links = {_inside(one.name): _inside(one.linkname) for one in opened if one.islnk()}
+    wanted: dict[str, list[str]] = {}
+    for name, target in links.items():
+        if name.startswith(KEPT):
+            wanted.setdefault(target, []).append(name)
+    # A second reading, so that each file is met in its order: going back in a packed file means to begin anew.
+    with tarfile.open(archive, "r|gz") as opened:
+        for member in opened:
+            name = _inside(member.name)
+            names = [name] if name.startswith(KEPT) else []
+            if member.isreg():
+                names += wanted.get(name, [])
+            if names and not member.islnk():
+                member.name = names[0]
+                opened.extract(member, cache, filter="tar")
+                for other in names[1:]:
+                    (cache / other).parent.mkdir(parents=True, exist_ok=True)
+                    os.link(cache / names[0], cache / other)
+
+
+def _inside(name: str) -> str:
+    return name.removeprefix(f"trino-server-{VERSION}/")
 
 
 def configure(known: dict[str, str], port: int) -> Path:
