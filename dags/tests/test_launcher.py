@@ -236,7 +236,7 @@ class Refusals(Launch):
                 self.assertEqual((ran.returncode, self.calls()), (2, []))
                 left = self.attempt(attempt)
                 self.assertEqual((left["exit"], left["fault"]), (2, "config"))
-                self.assertIn("`program` must be one of dq-check", left["why"])
+                self.assertIn("`program` must be one of catalog-sync, dq-check", left["why"])
 
     def test_a_program_that_is_not_there_is_missed_before_anything_is_run(self):
         (self.programs / "silverize").unlink()
