@@ -13,7 +13,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
-pub(super) fn contracts() -> ContractSet {
+fn contracts() -> ContractSet {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts");
     let parse = |path: PathBuf| {
         let model = std::fs::read_to_string(path.with_file_name("model.sql")).ok();
@@ -25,7 +25,7 @@ pub(super) fn contracts() -> ContractSet {
     ContractSet::new(bronze.chain(others).map(parse).collect()).unwrap()
 }
 
-pub(super) fn run(program: &'static str, table: &str, attempt: u32) -> Run {
+fn run(program: &'static str, table: &str, attempt: u32) -> Run {
     Run {
         id: RunId(Uuid::from_u128(7)),
         attempt,
@@ -46,7 +46,7 @@ fn places(contract: &Contract) -> Places {
     }
 }
 
-pub(super) fn record(contracts: &ContractSet, run: &Run, judges: bool) -> Record {
+fn record(contracts: &ContractSet, run: &Run, judges: bool) -> Record {
     let contract = contracts.get(&run.table).unwrap();
     Record::of(&About {
         run,
