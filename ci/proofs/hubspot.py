@@ -222,8 +222,7 @@ def days(bench: Bench, contacts: int) -> None:
     bench.expect(facts.get("behind"), len(EDITED_LAST), "objects that the lagging search did not show")
     bench.land(COMPANIES, DAY, [])
     bench.land(BRANCHES, DAY, [])
-    # Not limited by the allowance: the readings by id come one after another, each with its pauses.
-    bench.land(PAIRS, DAY, [*of_pairs, *in_a_row("batch_read")])
+    bench.land(PAIRS, DAY, [*of_pairs, *in_a_row("batch_read")], limited=True)
 
     bench.place.control(index_until=None, unlisted=[])
     facts = bench.land(CONTACTS, NEXT, [])

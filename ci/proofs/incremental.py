@@ -209,8 +209,7 @@ KEYS = {
     "silver/fx_rates": ("currency", "date"),
     "gold/fact_sales": ("order_id", "line_number", "movement", "net_amount", "net_usd"),
     "gold/dim_products": ("product_key",),
-    # Not `customer_key`: a contact that is gone without a trace is dated by the window that finds it gone, and so is the version.
-    "gold/dim_customers": ("customer_id", "name_initials", "email_token", "income_band", "acquisition_source"),
+    "gold/dim_customers": ("customer_key",),
 }
 
 
