@@ -80,6 +80,9 @@ def graph_problems(lake: Path, events: list[tuple[str, Event]]) -> Iterator[str]
     known = contracts()
     seen: set[tuple[str, str]] = set()
     for name, event in events:
+        if event["eventType"] == "RUNNING":
+            # It repeats nothing of what its beginning has told.
+            continue
         program, table = event["job"]["name"].split(".")
         document = known[table]
         layer = own(document)[0]
@@ -106,7 +109,8 @@ def graph_problems(lake: Path, events: list[tuple[str, Event]]) -> Iterator[str]
 
 
 def run_problems(events: list[Event], *, copies: bool = False) -> Iterator[str]:
-    """Every run begins once and ends once, in this order, and is told from the others of its attempts, but for `copies` of one."""
+    """Every run begins once and ends once, in this order and with all else between, and is told from the others of its attempts,
+    but for `copies` of one."""
     runs: dict[str, list[str]] = defaultdict(list)
     attempts: Counter[tuple[str, int]] = Counter()
     times = [datetime.fromisoformat(event["eventTime"]) for event in events]
@@ -121,7 +125,7 @@ def run_problems(events: list[Event], *, copies: bool = False) -> Iterator[str]:
             if run["facets"]["parent"]["run"]["runId"] != facet["runId"]:
                 yield f"run {run['runId']} names another parent than the run of its attempts"
     for run, kinds in runs.items():
-        if len(kinds) != 2 or kinds[0] != "START" or kinds[1] not in ENDS:
+        if len(kinds) < 2 or kinds[0] != "START" or kinds[-1] not in ENDS or set(kinds[1:-1]) - {"RUNNING"}:
             yield f"run {run} tells {kinds} instead of one beginning and one end"
     again = {} if copies else {one: count for one, count in attempts.items() if count > 1}
     yield from (f"attempt {attempt} of run {run} began {count} times" for (run, attempt), count in again.items())

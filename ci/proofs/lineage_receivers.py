@@ -65,10 +65,11 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def deliver(lake: Path, *arguments: str, env: dict[str, str] | None = None) -> tuple[int, dict, str]:
+def deliver(lake: Path, *arguments: str, env: dict[str, str] | None = None, command: str = "deliver") -> tuple[int, dict, str]:
     """Runs one delivery; returns exit code, what it printed, and what it said to people."""
-    command = [str(places.HOME / "bin" / "lineage-emit"), "deliver", "--lake", str(lake), "--output", "json", "--retries-max", "1", *arguments]
-    done = subprocess.run(command, env=day.environment() | (env or {}), text=True, capture_output=True, check=False)
+    retries = [] if "--retries-max" in arguments else ["--retries-max", "1"]
+    program = [str(places.HOME / "bin" / "lineage-emit"), command, "--lake", str(lake), "--output", "json", *retries, *arguments]
+    done = subprocess.run(program, env=day.environment() | (env or {}), text=True, capture_output=True, check=False)
     lines = done.stdout.splitlines()
     return done.returncode, json.loads(lines[-1]) if lines else {}, done.stderr
 

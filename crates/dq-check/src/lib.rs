@@ -24,10 +24,13 @@ mod waive;
 pub use args::Args;
 
 use error::DqError;
-use lake_core::{Summary, lineage::facet::Assertion};
+use lake_core::{
+    Contract, Summary,
+    lineage::{Measure, facet::Assertion},
+};
 use lake_edge::{Attach as _, Edge, Output};
 use lake_quality::{Finding, State, verdict::slice_that_failed};
-use std::{ffi::OsString, process::ExitCode};
+use std::{collections::BTreeMap, ffi::OsString, process::ExitCode};
 use subject::{Job, Judged};
 
 const PROGRAM: &str = "dq-check";
@@ -63,6 +66,7 @@ async fn run(args: Args, edge: Edge) -> anyhow::Result<Summary> {
     };
     bar.done();
     edge.notes.judged(&judged.summary.inputs, assertions(&judged));
+    edge.notes.measured(measures(&edge.contract, &judged));
     show(&edge, &judged);
     match gate(&judged) {
         Ok(()) => Ok(judged.summary),
@@ -96,6 +100,14 @@ fn assertions(judged: &Judged) -> Vec<Assertion> {
         expected: finding.expected.clone(),
     };
     findings.map(assertion).collect()
+}
+
+/// How good and how old the table is, for metrics.
+fn measures(contract: &Contract, judged: &Judged) -> BTreeMap<Measure, f64> {
+    let verdict = &judged.verdict;
+    let age = lake_quality::age_seconds(contract, &verdict.report.findings);
+    let score = (Measure::QualityScore, verdict.score);
+    [score].into_iter().chain(age.map(|age| (Measure::FreshnessSeconds, age))).collect()
 }
 
 /// The next layer may start.

@@ -91,8 +91,10 @@ pub(crate) async fn added(table: &Table, since: Option<i64>, upto: i64) -> anyho
     let slice = table.slice(since, table.version()).await.attach()?;
     let there: HashSet<&str> = table.files().iter().map(|live| live.path.as_str()).collect();
     let removes = slice.removes_rows;
+    let rewritten = slice.rewritten;
+    let readable = |path: &str| there.contains(path) || rewritten.contains(path);
     let files = slice.files.into_iter().filter(|added| added.version <= upto).map(|added| added.file);
-    Ok(files.filter(|file| !removes || there.contains(file.path.as_str())).collect())
+    Ok(files.filter(|file| !removes || readable(&file.path)).collect())
 }
 
 /// Shows the rows of some files, chunk by chunk, and proves that they are those that the log counts.

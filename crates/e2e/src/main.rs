@@ -9,7 +9,7 @@ use std::{ffi::OsString, path::Path, process::ExitCode};
 
 type Main = fn(Vec<OsString>) -> ExitCode;
 
-const PROGRAMS: [(&str, Main); 10] = [
+const PROGRAMS: [(&str, Main); 11] = [
     ("ingest-fx", |argv| ingest_fx::main(argv)),
     ("ingest-hubspot", |argv| ingest_hubspot::main(argv)),
     ("ingest-kafka", |argv| ingest_kafka::main(argv)),
@@ -19,6 +19,7 @@ const PROGRAMS: [(&str, Main); 10] = [
     ("goldify", |argv| goldify::main(argv)),
     ("dq-check", |argv| dq_check::main(argv)),
     ("lineage-emit", |argv| lineage_emit::main(argv)),
+    ("catalog-sync", |argv| catalog_sync::main(argv)),
     ("run-pipeline", |argv| run_pipeline::main(argv)),
 ];
 

@@ -10,7 +10,7 @@ use std::{ffi::OsString, process::ExitCode};
 #[command(
     name = "all-clis",
     version,
-    after_help = "Programs: ingest-fx, ingest-hubspot, ingest-kafka, ingest-redshift, ingest-snowflake, silverize, goldify, dq-check, lineage-emit, run-pipeline\n\nExamples:\n  all-clis run-pipeline check\n  all-clis exit-codes --output json"
+    after_help = "Programs: ingest-fx, ingest-hubspot, ingest-kafka, ingest-redshift, ingest-snowflake, silverize, goldify, dq-check, lineage-emit, catalog-sync, run-pipeline\n\nExamples:\n  all-clis run-pipeline check\n  all-clis exit-codes --output json"
 )]
 struct Args {
     #[command(subcommand)]

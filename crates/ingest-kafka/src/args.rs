@@ -13,13 +13,17 @@ Examples:
   ingest-kafka bronze_kafka_orders --window 2017-12-30 --bootstrap 127.0.0.1:9092
   ingest-kafka bronze_kafka_orders --window 2017-12-30 --bootstrap kafka:9093 --security sasl-ssl --user alice --ca-file ca.pem
   ingest-kafka bronze_kafka_orders --window 2017-12-30 --accept-loss 3:1200-1450
+  ingest-kafka bronze_kafka_orders --window 2017-12-30 --continuous
 
 All records up to the high watermarks at the start are landed, whatever the window: it says when they came, not which they
 are. Progress is in the table's log, so there is nothing to run again: --generation is refused.
 The password of a SCRAM user is the secret `kafka/<user>` (see --secrets).
+With --continuous the program keeps running until SIGTERM, which is a good end: a commit under way
+is finished, anything else is dropped and landed by the next start. Each commit gets the window of
+--window's length in which it is made, counted on from --window.
 
 Exit codes:
-  0   done, or nothing new
+  0   done, or nothing new; with --continuous: ended by SIGTERM
   1   a bug
   2   usage or configuration: wrong credentials, no such topic
   65  records are gone (retention, gaps, a topic that was made anew): never skipped
@@ -57,11 +61,43 @@ pub struct Args {
     /// Go on without records that retention took: exactly these offsets of a partition (repeatable)
     #[arg(long, value_name = "PARTITION:FROM-TO")]
     pub accept_loss: Vec<Loss>,
+
+    /// Whether and how to keep running.
+    #[command(flatten)]
+    pub stream: StreamArgs,
+}
+
+/// How a run that keeps running commits.
+#[derive(Debug, Clone, clap::Args)]
+pub struct StreamArgs {
+    /// Keep running until SIGTERM, and land what comes in commits by rows, bytes or age
+    #[arg(long)]
+    pub continuous: bool,
+
+    /// Commit once so many records wait, and at most so many at once
+    #[arg(long, default_value_t = 250_000, requires = "continuous", value_parser = clap::value_parser!(u64).range(1_000..))]
+    pub flush_rows: u64,
+
+    /// Commit once about so many bytes wait, by the mean size of the records before
+    #[arg(long, default_value_t = 134_217_728, requires = "continuous", value_parser = clap::value_parser!(u64).range(65_536..))]
+    pub flush_bytes: u64,
+
+    /// Commit once a record has waited so many seconds
+    #[arg(long, default_value_t = 5, requires = "continuous", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub flush_seconds: u64,
+
+    /// Put the small files of a day together once there are more than so many
+    #[arg(long, default_value_t = 32, requires = "continuous", value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    pub small_files_max: u32,
 }
 
 impl HasRun for Args {
     fn run(&self) -> &RunArgs {
         &self.run
+    }
+
+    fn ends_itself(&self) -> bool {
+        self.stream.continuous
     }
 
     fn source(&self, source: &Source) -> Option<DatasetName> {
@@ -114,6 +150,24 @@ impl std::fmt::Display for Loss {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stream_flushes_by_rows_bytes_or_age() {
+        let parse = |more: &[&str]| {
+            let base = ["ingest-kafka", "bronze_kafka_orders", "--window", "2017-12-30", "--bootstrap", "127.0.0.1:1"];
+            <Args as clap::Parser>::try_parse_from([&base[..], more].concat()).map(|args| args.stream)
+        };
+        let plain = parse(&[]).unwrap();
+        assert!(!plain.continuous);
+        let stream = parse(&["--continuous", "--flush-rows", "5000", "--flush-seconds", "2"]).unwrap();
+        assert!(stream.continuous);
+        assert_eq!(
+            (stream.flush_rows, stream.flush_bytes, stream.flush_seconds, stream.small_files_max),
+            (5_000, 134_217_728, 2, 32)
+        );
+        assert!(parse(&["--flush-rows", "5000"]).is_err(), "it would have no effect");
+        assert!(parse(&["--continuous", "--flush-seconds", "0"]).is_err());
+    }
 
     #[test]
     fn a_loss_names_partition_and_offsets() {

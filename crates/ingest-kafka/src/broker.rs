@@ -19,6 +19,9 @@ use std::{
 /// One wait for metadata; a longer one would hide a refused login for as long.
 const ANSWER: Duration = Duration::from_millis(500);
 
+/// How long a connection may take to end.
+const CLOSE: Duration = Duration::from_secs(1);
+
 /// Remembers what librdkafka says of itself: the cause of a refused login shows nowhere else.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Watch {
@@ -165,17 +168,77 @@ impl Broker {
     pub(crate) async fn topic(&self, name: &str) -> Result<Topic, KafkaFault> {
         let (broker, name, seconds) = (self.clone(), name.to_owned(), self.timeout.as_secs());
         // A thread that a dead broker keeps must not keep the process.
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        std::thread::spawn(move || drop(sender.send(broker.ask(&name))));
-        receiver.await.unwrap_or(Err(KafkaFault::Silent { seconds, reason: None }))
+        let (answer, found) = tokio::sync::oneshot::channel();
+        // The connection has ended when the answer is there.
+        std::thread::spawn(move || drop(answer.send(broker.asker().and_then(|asker| asker.ask(&name)))));
+        found.await.unwrap_or(Err(KafkaFault::Silent { seconds, reason: None }))
     }
 
-    fn ask(&self, name: &str) -> Result<Topic, KafkaFault> {
+    /// Keeps a connection on which a topic can be asked for again and again.
+    pub(crate) fn asking(&self, name: &str) -> Asking {
+        let (questions, asked) = std::sync::mpsc::channel::<Answer>();
+        let (ended, end) = tokio::sync::oneshot::channel();
+        let (broker, name, seconds) = (self.clone(), name.to_owned(), self.timeout.as_secs());
+        std::thread::spawn(move || {
+            let asker = broker.asker();
+            for answer in asked {
+                // Who has stopped waiting needs no answer.
+                drop(answer.send(asker.as_ref().map_err(Clone::clone).and_then(|asker| asker.ask(&name))));
+            }
+            drop(asker);
+            // Nobody may wait for it.
+            let _ = ended.send(());
+        });
+        Asking { questions, end, seconds }
+    }
+
+    fn asker(&self) -> Result<Asker, KafkaFault> {
         let (consumer, watch) = self.consumer()?;
+        Ok(Asker { consumer, watch, timeout: self.timeout })
+    }
+}
+
+/// Where an answer goes.
+type Answer = tokio::sync::oneshot::Sender<Result<Topic, KafkaFault>>;
+
+/// A connection on which a topic is asked for.
+#[derive(Debug)]
+pub(crate) struct Asking {
+    questions: std::sync::mpsc::Sender<Answer>,
+    end: tokio::sync::oneshot::Receiver<()>,
+    seconds: u64,
+}
+
+impl Asking {
+    /// Asks for the topic's partitions and watermarks.
+    pub(crate) async fn topic(&self) -> Result<Topic, KafkaFault> {
+        let (answer, found) = tokio::sync::oneshot::channel();
+        // A thread that is gone drops the question, and so answers.
+        drop(self.questions.send(answer));
+        found.await.unwrap_or(Err(KafkaFault::Silent { seconds: self.seconds, reason: None }))
+    }
+
+    /// Ends the connection; one that a dead broker keeps does not keep the process.
+    pub(crate) async fn close(self) {
+        drop(self.questions);
+        drop(tokio::time::timeout(CLOSE, self.end).await);
+    }
+}
+
+/// Asks on its own thread.
+struct Asker {
+    consumer: BaseConsumer<Watch>,
+    watch: Watch,
+    timeout: Duration,
+}
+
+impl Asker {
+    fn ask(&self, name: &str) -> Result<Topic, KafkaFault> {
+        let (consumer, watch) = (&self.consumer, &self.watch);
         let deadline = Instant::now() + self.timeout;
         let partitions = loop {
             let metadata = consumer.fetch_metadata(Some(name), ANSWER);
-            serve(&consumer);
+            serve(consumer);
             match metadata.as_ref().ok().and_then(|m| m.topics().first()) {
                 Some(topic) if topic.error().is_none() && !topic.partitions().is_empty() => {
                     break topic.partitions().iter().map(MetadataPartition::id).collect::<Vec<_>>();
@@ -189,7 +252,7 @@ impl Broker {
         };
         let left = || deadline.saturating_duration_since(Instant::now()).max(ANSWER);
         let silent = || {
-            serve(&consumer);
+            serve(consumer);
             watch.fault(self.timeout.as_secs())
         };
         let cluster = consumer.client().fetch_cluster_id(left()).ok_or_else(silent)?;

@@ -144,6 +144,9 @@ fn consume(order: &Order, sender: &Sender<Item>) -> Result<Consumed, KafkaFault>
             }
             Some(Err(error)) => tolerable(&error, &watch, &order.broker)?,
             None => {
+                if sender.is_closed() {
+                    return Err(stopped());
+                }
                 progress.give_up_ended()?;
                 if !progress.open.is_empty() && (watch.refused() || heard.elapsed() >= order.broker.timeout) {
                     return Err(watch.fault(order.broker.timeout.as_secs()));
@@ -169,7 +172,12 @@ fn hand_over(sender: &Sender<Item>, records: Records) -> Result<(), KafkaFault> 
     if records.rows() == 0 {
         return Ok(());
     }
-    sender.blocking_send(Item::Records(records)).map_err(|_| KafkaFault::Consume("the writer stopped".into()))
+    sender.blocking_send(Item::Records(records)).map_err(|_| stopped())
+}
+
+/// Nobody takes the records any more.
+fn stopped() -> KafkaFault {
+    KafkaFault::Consume("the writer stopped".into())
 }
 
 /// Stops the fetching of a partition that has reached its bound; what came beyond it is passed over.

@@ -5,17 +5,22 @@
 //! partition without news is not read, so a run without news fetches no record. Before a run reads on it compares the last
 //! landed record of each partition, so that a topic that was made anew is not taken for the old one.
 //!
+//! With `--continuous` that is done again and again (`stream`): each commit is a run of its own as far as the log can tell.
+//!
 //! Not done here: decoding. Only whether a payload is a JSON object is checked, and a record that is none lands too.
 
 mod args;
 mod broker;
 mod consume;
 mod error;
+mod flush;
+mod lag;
 mod mark;
 mod plan;
 mod rows;
+mod stream;
 
-pub use args::{Args, Loss, Security};
+pub use args::{Args, Loss, Security, StreamArgs};
 
 use anyhow::{Context as _, anyhow};
 use error::KafkaFault;
@@ -25,7 +30,7 @@ use lake_core::{
     fault_point, operator,
     summary::Outcome,
 };
-use lake_edge::{Attach as _, Edge};
+use lake_edge::{Attach as _, Edge, Termination};
 use lake_table::{Batch, NewFile, Plan, Proposal, Table, TableSpec};
 use mark::Marks;
 use plan::{Planned, Stored};
@@ -46,13 +51,18 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Lands what is new and returns what was done.
 async fn run(args: Args, edge: Edge) -> anyhow::Result<Summary> {
+    let termination = args.stream.continuous.then(Termination::listen);
     let source = source(&edge)?;
     let mut table = Table::open_or_create(&edge.lake, &TableSpec::of(&edge.contract)).await.attach()?;
     let password = args.user.as_ref().map(|user| edge.secret(&format!("kafka/{user}"))).transpose()?;
     let broker = broker::Broker::new(&args, password, &edge.run.table);
-    let reading = || format!("failed to read Kafka topic `{}`", source.topic);
-    let topic = broker.topic(&source.topic).await.attach().with_context(reading)?;
+    if let Some(termination) = termination {
+        return stream::run(stream::Job { args, edge, source, broker, table }, termination).await;
+    }
+    let reading = || reading(&source);
     for _ in 0..OVERTAKEN_MAX {
+        // After the table: what another run has landed by then lies before the watermarks.
+        let topic = broker.topic(&source.topic).await.attach().with_context(reading)?;
         let stored = stored(&table, &topic).await?;
         let planned = plan::plan(&topic, &stored, &args.accept_loss).attach().with_context(reading)?;
         let planned = planned.comparing(&topic, &stored, &marks(&table, &topic).await?);
@@ -66,6 +76,11 @@ async fn run(args: Args, edge: Edge) -> anyhow::Result<Summary> {
         }
     }
     Err(KafkaFault::Overtaken(OVERTAKEN_MAX)).attach()
+}
+
+/// What was being done when a topic could not be read.
+fn reading(source: &KafkaSource) -> String {
+    format!("failed to read Kafka topic `{}`", source.topic)
 }
 
 fn source(edge: &Edge) -> anyhow::Result<KafkaSource> {
@@ -109,14 +124,17 @@ async fn nothing_new(edge: &Edge, table: &Table, topic: &broker::Topic) -> anyho
         return Ok(done);
     }
     let mut summary = edge.summary();
-    summary.inputs = positions(topic);
+    summary.inputs = positions(topic, &Planned::default());
     summary.table_version = Some(table.version());
     Ok(summary)
 }
 
-/// Where each partition ends for this run.
-fn positions(topic: &broker::Topic) -> BTreeMap<String, i64> {
-    topic.watermarks.iter().map(|(partition, (_, high))| (topic.application(*partition), *high - 1)).collect()
+/// Where each partition ends for this run: at its high watermark, or before it where less is taken.
+fn positions(topic: &broker::Topic, planned: &Planned) -> BTreeMap<String, i64> {
+    let mut ends: BTreeMap<i32, i64> = topic.watermarks.iter().map(|(partition, (_, high))| (*partition, *high)).collect();
+    // A later run takes the end of a partition without progress from here: it must not be beyond what was read.
+    ends.extend(planned.ranges.iter().map(|range| (range.partition, range.until)));
+    ends.into_iter().map(|(partition, end)| (topic.application(partition), end - 1)).collect()
 }
 
 /// What was consumed and written.
@@ -128,6 +146,7 @@ struct Landed {
     marks: Marks,
     gaps: Vec<String>,
     undecodable: u64,
+    bytes: u64,
 }
 
 /// Consumes the ranges and writes their rows.
@@ -140,8 +159,7 @@ async fn land(
     planned: &Planned,
 ) -> anyhow::Result<Landed> {
     let (meta, _) = lake_bronze::Meta::new(&edge.run, &edge.contract).attach()?;
-    let total = planned.ranges.iter().map(|range| u64::try_from(range.until - range.from).unwrap_or(0)).sum();
-    let bar = edge.progress("records landed", Some(total));
+    let bar = edge.progress("records landed", Some(planned.rows()));
     fault_point!("kafka.fetch.before");
     let order = consume::Order {
         broker: broker.clone(),
@@ -153,10 +171,11 @@ async fn land(
     let mut reader = consume::start(order);
     let topic_name: Arc<str> = topic.name.as_str().into();
     let mut writer = table.writer();
-    let mut undecodable = 0;
+    let (mut undecodable, mut bytes) = (0, 0);
     while let Some(records) = reader.next().await.attach()? {
         bar.inc(records.rows() as u64);
         undecodable += records.undecodable();
+        bytes += records.bytes() as u64;
         let batch = rows::batch(&meta, &table.spec().schema, &topic_name, records).attach()?;
         let batch = operator!("kafka.write", Batch(batch)).0;
         writer.write(&batch).await.attach()?;
@@ -170,13 +189,13 @@ async fn land(
     let mut last: BTreeMap<i32, i64> = planned.given_up.iter().map(|loss| (loss.partition, loss.to)).collect();
     last.extend(consumed.last);
     let gaps = consumed.gaps.iter().map(ToString::to_string).collect();
-    Ok(Landed { files, handed, read: consumed.read, last, marks: consumed.marks, gaps, undecodable })
+    Ok(Landed { files, handed, read: consumed.read, last, marks: consumed.marks, gaps, undecodable, bytes })
 }
 
 fn summary(edge: &Edge, topic: &broker::Topic, planned: &Planned, landed: &Landed) -> Summary {
     let mut summary = edge.summary();
     summary.outcome = Outcome::Committed;
-    summary.inputs = positions(topic);
+    summary.inputs = positions(topic, planned);
     // Read is what the offsets say, accepted what the written files say.
     let accepted = landed.files.iter().map(|file| file.rows).sum();
     summary.ledger = Ledger { read: landed.read, accepted, ..Ledger::default() };
@@ -225,4 +244,19 @@ async fn commit(
     };
     let committed = table.commit(plan).await?;
     Ok((!overtaken).then_some(committed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_without_progress_ends_where_it_was_read_to() {
+        let topic = broker::Topic::of(&[(0, 0, 100), (1, 0, 100), (2, 0, 0)]);
+        let whole = plan::plan(&topic, &Stored::new(), &[]).unwrap();
+        let ends = |planned: &Planned| positions(&topic, planned).into_values().collect::<Vec<_>>();
+        assert_eq!(ends(&whole), [99, 99, -1]);
+        assert_eq!(ends(&whole.clone().bounded(20)), [9, 9, -1], "what is beyond must be read by a later run");
+        assert_eq!(ends(&Planned::default()), [99, 99, -1]);
+    }
 }

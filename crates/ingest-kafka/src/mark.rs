@@ -28,6 +28,11 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
+    /// Time of the record in milliseconds since 1970.
+    pub(crate) const fn timestamp_ms(&self) -> Option<i64> {
+        self.timestamp_ms
+    }
+
     /// Returns the mark of a record.
     pub(crate) fn of(record: &BorrowedMessage<'_>) -> Self {
         Self::new(record.offset(), record.timestamp().to_millis(), [record.key(), record.payload()])

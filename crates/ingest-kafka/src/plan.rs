@@ -18,7 +18,7 @@ pub(crate) struct Range {
     pub(crate) partition: i32,
     /// First offset to consume.
     pub(crate) from: i64,
-    /// First offset not to consume: the high watermark at the start.
+    /// First offset not to consume: the high watermark at the start, or less of a range that is bounded.
     pub(crate) until: i64,
 }
 
@@ -45,6 +45,27 @@ pub(crate) struct Planned {
 }
 
 impl Planned {
+    /// Number of offsets to consume.
+    pub(crate) fn rows(&self) -> u64 {
+        self.ranges.iter().map(|range| u64::try_from(range.until - range.from).unwrap_or(0)).sum()
+    }
+
+    /// Takes no more than about so many offsets: short ranges whole, the others share what is left; none is left out.
+    pub(crate) fn bounded(mut self, rows_max: u64) -> Self {
+        let mut shortest_first: Vec<usize> = (0..self.ranges.len()).collect();
+        shortest_first.sort_by_key(|place| self.ranges[*place].until - self.ranges[*place].from);
+        let mut left = i64::try_from(rows_max).unwrap_or(i64::MAX);
+        let mut waiting = i64::try_from(shortest_first.len()).unwrap_or(i64::MAX);
+        for place in shortest_first {
+            let range = &mut self.ranges[place];
+            let taken = (range.until - range.from).min((left / waiting).max(1));
+            range.until = range.from + taken;
+            left -= taken;
+            waiting -= 1;
+        }
+        self
+    }
+
     /// Adds the comparisons, also those of partitions without news; a run without any news needs none.
     ///
     /// A record before the beginning of its partition went with retention: there is nothing to compare.
@@ -158,6 +179,19 @@ mod tests {
     fn a_loss_that_was_given_up_before_is_passed_over() {
         let past = Loss { partition: 0, from: 4, to: 5 };
         assert_eq!(of(6, 10, Some(9), &[past]).unwrap(), Planned::default());
+    }
+
+    #[test]
+    fn a_bound_is_shared_and_leaves_no_partition_out() {
+        let topic = Topic::of(&[(0, 0, 1_000), (1, 0, 10), (2, 5, 1_005), (3, 7, 7)]);
+        let bounded = |rows_max| {
+            let planned = plan(&topic, &Stored::from([(2, 4)]), &[]).unwrap().bounded(rows_max);
+            planned.ranges.iter().map(|range| (range.partition, range.from, range.until)).collect::<Vec<_>>()
+        };
+        assert_eq!(bounded(110), [(0, 0, 50), (1, 0, 10), (2, 5, 55)]);
+        assert_eq!(bounded(1), [(0, 0, 1), (1, 0, 1), (2, 5, 6)]);
+        assert_eq!(bounded(u64::MAX), [(0, 0, 1_000), (1, 0, 10), (2, 5, 1_005)]);
+        assert_eq!(plan(&topic, &Stored::new(), &[]).unwrap().rows(), 2_010);
     }
 
     fn mark(offset: i64) -> Mark {

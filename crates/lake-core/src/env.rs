@@ -6,6 +6,8 @@ pub const LAKE_URI: &str = "LAKE_URI";
 pub const LAKE_CONTRACTS: &str = "LAKE_CONTRACTS";
 /// Where secrets come from: `file:DIR` or `env:PREFIX`.
 pub const LAKE_SECRETS: &str = "LAKE_SECRETS";
+/// What the names of the catalog's databases begin with.
+pub const LAKE_DATABASE_PREFIX: &str = "LAKE_DATABASE_PREFIX";
 /// Kafka bootstrap servers, `host:port,...`.
 pub const KAFKA_BOOTSTRAP: &str = "KAFKA_BOOTSTRAP";
 /// Kafka security: `plaintext` or `sasl-ssl`.

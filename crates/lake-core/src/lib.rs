@@ -9,6 +9,7 @@ pub mod contract;
 pub mod env;
 pub mod fault;
 pub mod faultpoint;
+pub mod gauge;
 pub mod ledger;
 pub mod lineage;
 pub mod mask;

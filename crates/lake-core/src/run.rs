@@ -23,6 +23,12 @@ impl FromStr for RunId {
     }
 }
 
+/// Where an attempt of a run leaves what became of it, below the lake.
+#[must_use]
+pub fn attempt_path(id: RunId, attempt: u32) -> String {
+    format!("ops/attempts/{id}/{attempt}.json")
+}
+
 /// One execution of a program on a table and a window.
 #[derive(Debug, Clone)]
 pub struct Run {

@@ -48,6 +48,20 @@ impl Window {
         self.to
     }
 
+    /// Returns the window of the same length that holds an instant, in the row of windows that this one begins: this one itself
+    /// until its end has come.
+    #[must_use]
+    pub fn at(&self, instant: DateTime<Utc>) -> Self {
+        let length = self.to - self.from;
+        let each = length.num_microseconds().filter(|each| *each > 0);
+        let (Some(each), Some(passed)) = (each, (instant - self.from).num_microseconds()) else { return *self };
+        if instant < self.to {
+            return *self;
+        }
+        let from = self.from + Duration::microseconds(passed / each * each);
+        Self { from, to: from + length }
+    }
+
     /// `_ingest_date`: the UTC date of the window's last instant.
     #[must_use]
     pub fn ingest_date(&self) -> NaiveDate {
@@ -122,6 +136,21 @@ mod tests {
         assert_eq!(day.to_string().parse::<Window>().unwrap(), day);
         assert_eq!(day.ingest_date().to_string(), "2017-12-30");
         assert_eq!("2017-01-01/2017-12-30".parse::<Window>().unwrap().ingest_date().to_string(), "2017-12-29");
+    }
+
+    #[test]
+    fn a_window_is_followed_by_others_of_its_length() {
+        let day: Window = "2017-12-30".parse().unwrap();
+        for (at, expected) in [
+            ("2016-01-01", "2017-12-30"),
+            ("2017-12-30T23:59:59.999999Z", "2017-12-30"),
+            ("2017-12-31", "2017-12-31"),
+            ("2026-02-28T13:00:00Z", "2026-02-28"),
+        ] {
+            assert_eq!(day.at(instant(at).unwrap()), expected.parse().unwrap(), "{at}");
+        }
+        let hours: Window = "2017-12-30T06:00:00Z/2017-12-30T08:00:00Z".parse().unwrap();
+        assert_eq!(hours.at(instant("2017-12-31T09:30:00Z").unwrap()).to_string(), "2017-12-31T08:00:00Z/2017-12-31T10:00:00Z");
     }
 
     #[test]

@@ -17,6 +17,12 @@ pub trait HasRun {
     /// Returns the common part.
     fn run(&self) -> &RunArgs;
 
+    /// Whether the program itself ends well on SIGTERM (it listens with [`Termination`](crate::Termination)), as one does that keeps
+    /// running; any other is abandoned with 75.
+    fn ends_itself(&self) -> bool {
+        false
+    }
+
     /// Namespace and name of the source that the program reads.
     fn source(&self, _source: &Source) -> Option<DatasetName> {
         None

@@ -1,7 +1,7 @@
 //! What a run leaves behind when it commits nothing: `ops/attempts/<run_id>/<attempt>.json`.
 
 use crate::{Attach as _, fail, file::write_file};
-use lake_core::{Run, Summary, summary::Outcome};
+use lake_core::{Run, Summary, run::attempt_path, summary::Outcome};
 use std::path::Path;
 
 /// Writes the attempt of a run that failed or changed nothing; a committed run's proof is its commit.
@@ -17,7 +17,7 @@ pub(crate) async fn record(lake: &lake_table::Lake, run: &Run, outcome: &anyhow:
             "run_id": run.id, "attempt": run.attempt, "program": run.program, "table": run.table, "window": run.window,
         }),
     };
-    let path = format!("ops/attempts/{}/{}.json", run.id, run.attempt);
+    let path = attempt_path(run.id, run.attempt);
     if let Err(error) = lake.put(&path, value.to_string().into()).await {
         tracing::warn!(%error, "attempt not recorded");
     }

@@ -2,8 +2,8 @@
 //!
 //! A program is `lake_edge::main(argv, name, version, run)`: arguments are parsed, contracts and policy loaded, logging and
 //! the runtime started; `run` does the work and returns a [`Summary`]; the edge tells beginning and end to the lineage outbox,
-//! prints the summary, leaves an attempt file for runs that changed nothing or failed, and turns an error's [`Fault`] into the
-//! exit code.
+//! prints the summary, leaves an attempt file for runs that changed nothing or failed, and turns an error's
+//! [`lake_core::Fault`] into the exit code.
 //!
 //! Not done here: anything about rows.
 
@@ -14,9 +14,12 @@ mod console;
 mod contracts;
 mod fail;
 mod file;
+mod gauges;
 mod lineage;
 mod panics;
+mod parse;
 mod secrets;
+mod termination;
 
 pub use args::{HasRun, InputVersion, Output, RunArgs};
 pub use aws::{AwsFailure, AwsService};
@@ -26,9 +29,10 @@ pub use fail::Attach;
 pub use file::{FileError, write_file};
 pub use lineage::Notes;
 pub use secrets::SecretStore;
+pub use termination::Termination;
 
 use anyhow::Context as _;
-use lake_core::{Contract, Exit, Fault, Policy, Run, RunId, Secret, Summary, contract::ContractSet, summary};
+use lake_core::{Contract, Exit, Policy, Run, RunId, Secret, Summary, contract::ContractSet, summary};
 use std::{collections::BTreeMap, ffi::OsString, future::Future, process::ExitCode, sync::Arc, time::Instant};
 
 /// What a program gets besides its own arguments.
@@ -63,7 +67,7 @@ impl Edge {
     /// Returns a secret by its name.
     ///
     /// # Errors
-    /// [`Fault::Config`] when there is none; the message never holds a value.
+    /// [`lake_core::Fault::Config`] when there is none; the message never holds a value.
     pub fn secret(&self, name: &str) -> anyhow::Result<Secret> {
         self.secrets.get(name)
     }
@@ -114,7 +118,7 @@ where
     A: clap::Parser + HasRun,
     F: Future<Output = anyhow::Result<Summary>>,
 {
-    let args = match parse::<A>(argv) {
+    let args = match parse::parse::<A>(argv) {
         Ok(args) => args,
         Err(exit) => return exit,
     };
@@ -130,7 +134,9 @@ where
             let edge = Edge { started, ..edge(&common, loaded, program, version, console.clone())? };
             let (lake, identity) = (edge.lake.clone(), edge.run.clone());
             let teller = lineage::Teller::begin(&args, &edge, &edge.run).await?;
-            let outcome = until_terminated(run(args, edge)).await;
+            let ends_itself = args.ends_itself();
+            let work = run(args, edge);
+            let outcome = if ends_itself { work.await } else { termination::until_terminated(work).await };
             let outcome = teller.end(outcome).await;
             attempt::record(&lake, &identity, &outcome).await;
             outcome
@@ -153,44 +159,20 @@ where
     A: clap::Parser,
     F: Future<Output = anyhow::Result<Exit>>,
 {
-    let args = match parse::<A>(argv) {
+    let args = match parse::parse::<A>(argv) {
         Ok(args) => args,
         Err(exit) => return exit,
     };
     arm_faults();
     panics::hide_caught();
     let console = Console::new(0);
-    let result = runtime().and_then(|runtime| runtime.block_on(until_terminated(run(args, console.clone()))));
+    let result = runtime().and_then(|runtime| runtime.block_on(termination::until_terminated(run(args, console.clone()))));
     let exit = result.unwrap_or_else(|error| fail::report(&console, &error));
     ExitCode::from(exit.code())
 }
 
-fn parse<A: clap::Parser>(argv: impl IntoIterator<Item = OsString>) -> Result<A, ExitCode> {
-    A::try_parse_from(argv).map_err(|error| {
-        // Help and version are no errors; a closed pipe is none of ours.
-        let _ = error.print();
-        ExitCode::from(if error.use_stderr() { Exit::Config.code() } else { Exit::Ok.code() })
-    })
-}
-
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("failed to start the runtime")
-}
-
-/// A scheduler that stops a program gets 75: the work was abandoned before its commit, or the commit was already whole.
-async fn until_terminated<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        result = work => result,
-        () = terminated => Err(anyhow::anyhow!("stopped by SIGTERM").context(Fault::Transient)),
-    }
 }
 
 /// Makes the edge of a table by contracts that were loaded before, for a program that works on more than one: [`main`] makes that

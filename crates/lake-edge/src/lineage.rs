@@ -4,7 +4,7 @@
 //! written makes a run that did well end with 75, so that it is tried again; the next run, which finds the work done, tells
 //! its own end and the one that is missing. A run may be taken for lost while it still works, and two copies of a run meet at its
 //! end: so an end is decided by the first who writes it down, and told by whoever comes. Nobody waits here for a receiver:
-//! `lineage-emit` delivers.
+//! `lineage-emit` delivers, whole events or the metrics that are made from them.
 
 use crate::{Attach as _, Edge, HasRun, fail, now};
 use anyhow::Context as _;
@@ -12,7 +12,7 @@ use chrono::{DateTime, Duration, Utc};
 use lake_core::{
     Contract, Run, Summary, fault_point,
     lineage::{
-        DatasetName, Ending, Places, Record, RunEvent,
+        DatasetName, Ending, Measure, Places, Record, RunEvent,
         event::EventType,
         facet::Assertion,
         outbox::{self, Entry},
@@ -41,13 +41,36 @@ pub struct Notes(Arc<Mutex<Noted>>);
 struct Noted {
     versions: BTreeMap<String, i64>,
     assertions: Vec<Assertion>,
+    measures: BTreeMap<Measure, f64>,
+    /// The run, once its beginning is told.
+    begun: Option<(Lake, Record)>,
 }
 
 impl Notes {
     /// Tells what rules found in the run's table, and which versions of tables they saw. An assertion never holds a value.
     pub fn judged(&self, versions: &BTreeMap<String, i64>, assertions: Vec<Assertion>) {
         if let Ok(mut noted) = self.0.lock() {
-            *noted = Noted { versions: versions.clone(), assertions };
+            (noted.versions, noted.assertions) = (versions.clone(), assertions);
+        }
+    }
+
+    /// Tells what was measured of the run's table. The run's end carries it, and metrics are made from that.
+    pub fn measured(&self, measures: BTreeMap<Measure, f64>) {
+        if let Ok(mut noted) = self.0.lock() {
+            noted.measures = measures;
+        }
+    }
+
+    /// Tells now what a run measures that goes on for long: an event of its own in the outbox.
+    ///
+    /// # Errors
+    /// When the outbox cannot be written. The run's work does not depend on it.
+    pub async fn running(&self, measures: BTreeMap<Measure, f64>) -> anyhow::Result<()> {
+        let begun = self.0.lock().ok().and_then(|noted| noted.begun.clone());
+        match begun {
+            Some((lake, record)) => put(&lake, &record.running(now(), measures)).await,
+            // Before its beginning and in tests there is nobody to tell.
+            None => Ok(()),
         }
     }
 }
@@ -78,6 +101,9 @@ impl Teller {
         });
         let teller = Self { lake: edge.lake.clone(), record, notes: edge.notes.clone() };
         teller.tell(&teller.record.started()).await.context("failed to begin: the run's lineage cannot be written")?;
+        if let Ok(mut noted) = teller.notes.0.lock() {
+            noted.begun = Some((teller.lake.clone(), teller.record.clone()));
+        }
         fault_point!("edge.lineage.start.after");
         Ok(teller)
     }
@@ -87,6 +113,7 @@ impl Teller {
         fault_point!("edge.lineage.end.before");
         if let Ok(mut noted) = self.notes.0.lock() {
             self.record.judged(std::mem::take(&mut noted.versions), std::mem::take(&mut noted.assertions));
+            self.record.measured(std::mem::take(&mut noted.measures));
         }
         let told = self.told(&outcome).await;
         match (outcome, told) {
@@ -128,8 +155,7 @@ impl Teller {
     }
 
     async fn tell(&self, event: &RunEvent) -> anyhow::Result<()> {
-        let bytes = serde_json::to_vec(event).context("failed to write an event")?;
-        self.lake.create(&outbox::path(event), bytes.into()).await.attach().map(|_| ())
+        put(&self.lake, event).await
     }
 
     /// Tells the missing ends of the run that did this one's work, and of this run's earlier attempts.
@@ -170,10 +196,15 @@ impl Teller {
         let since = outbox::since(self.record.run().started_at - MISSING_MAX);
         let names = self.lake.list_after(outbox::FOLDER, &since).await.attach()?;
         let all: Vec<Entry> = names.iter().filter_map(|name| outbox::entry(name)).collect();
-        let ended = |start: &Entry| all.iter().any(|other| other.run == start.run && other.kind != EventType::Start);
+        let ended = |start: &Entry| all.iter().any(|other| other.run == start.run && other.kind.ends());
         let open = all.iter().filter(|one| one.kind == EventType::Start && one.job == self.record.job());
         Ok(open.filter(|start| start.run != self.record.id && !ended(start)).cloned().collect())
     }
+}
+
+async fn put(lake: &Lake, event: &RunEvent) -> anyhow::Result<()> {
+    let bytes = serde_json::to_vec(event).context("failed to write an event")?;
+    lake.create(&outbox::path(event), bytes.into()).await.attach().map(|_| ())
 }
 
 fn places<A: HasRun>(args: &A, lake: &Lake, contract: &Contract) -> Places {

@@ -1,10 +1,11 @@
 use crate::{Edge, HasRun, RunArgs};
 use lake_core::{
     Fault, RunId, Summary,
-    lineage::{RunEvent, outbox},
+    lineage::{Measure, RunEvent, outbox},
     summary::Outcome,
 };
 use std::{
+    collections::BTreeMap,
     future::Future,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -82,6 +83,39 @@ fn a_run_tells_its_beginning_and_its_end() {
     assert_eq!(told(lake.path()), ["1 start", "1 complete"]);
     let all = events(lake.path());
     assert_eq!(all[0].1.run.run_id, all[1].1.run.run_id);
+}
+
+/// Lag of a stream, as an event tells it.
+fn lag(seconds: f64) -> BTreeMap<Measure, f64> {
+    BTreeMap::from([(Measure::StreamLagSeconds, seconds)])
+}
+
+#[test]
+fn a_run_that_goes_on_tells_what_it_measures_and_has_one_end() {
+    let lake = tempfile::tempdir().unwrap();
+    let code = run(lake.path(), 1, async |edge| {
+        edge.notes.running(lag(3.0)).await.unwrap();
+        edge.notes.measured(lag(1.0));
+        Ok(did(&edge, Outcome::Committed))
+    });
+    assert_eq!(code, ExitCode::SUCCESS);
+    assert_eq!(told(lake.path()), ["1 start", "1 running", "1 complete"]);
+    let all = events(lake.path());
+    let told = |event: &RunEvent| event.run.facets.get("sluice_run").unwrap()["measures"]["streamLagSeconds"].as_f64();
+    assert_eq!((told(&all[1].1), told(&all[2].1)), (Some(3.0), Some(1.0)));
+    assert_eq!(all[0].1.run.run_id, all[1].1.run.run_id);
+}
+
+#[test]
+fn what_a_run_measures_while_it_goes_on_is_no_end() {
+    let lake = tempfile::tempdir().unwrap();
+    run(lake.path(), 1, async |edge| {
+        edge.notes.running(lag(3.0)).await.unwrap();
+        Ok(did(&edge, Outcome::Committed))
+    });
+    lose_the_end(lake.path());
+    run(lake.path(), 2, async |edge| Ok(did(&edge, Outcome::Committed)));
+    assert_eq!(told(lake.path()), ["1 start", "1 running", "2 start", "1 abort", "2 complete"]);
 }
 
 #[test]

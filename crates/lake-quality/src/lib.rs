@@ -24,7 +24,7 @@ pub mod verdict;
 pub use checks::{Checks, Need};
 pub use error::QualityError;
 pub use finding::{Finding, Report, State, severity_text};
-pub use rule::Query;
+pub use rule::{Query, age_seconds};
 pub use verdict::{Verdict, passed_version};
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Compiles a contract to rules: those that it spells out and those that it implies.
 
 use crate::{
-    Need,
+    Finding, Need, State,
     bound::Bound,
     measure::{Reason, count, predicate},
 };
@@ -127,6 +127,18 @@ pub(crate) fn of_ages(contract: &Contract) -> Vec<Rule> {
     levels
         .flat_map(|sla| sla.element.as_deref().unwrap_or("").split(',').map(move |element| age(contract, sla, element.trim())))
         .collect()
+}
+
+/// Returns how many seconds old the newest value is on which a service level `latency` looks, by what was found; of several
+/// service levels the greatest age.
+#[must_use]
+pub fn age_seconds(contract: &Contract, findings: &[Finding]) -> Option<f64> {
+    let age = |rule: Rule| {
+        let Ok(Test::Newest { unit, .. }) = &rule.test else { return None };
+        let found = findings.iter().find(|finding| finding.rule == rule.id && finding.state == State::Judged)?;
+        Some(found.measured? * unit.num_seconds() as f64)
+    };
+    of_ages(contract).into_iter().filter_map(age).reduce(f64::max)
 }
 
 fn explicit(contract: &Contract, column: Option<&Column>, quality: &Quality) -> Rule {

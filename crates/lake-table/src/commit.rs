@@ -131,7 +131,7 @@ impl Table {
     }
 
     /// Returns the rows of files to remove, as this snapshot counts them; each must stand in it and be named once.
-    fn standing(&self, remove: &[DataFile]) -> anyhow::Result<u64> {
+    pub(crate) fn standing(&self, remove: &[DataFile]) -> anyhow::Result<u64> {
         let wanted: HashSet<&str> = remove.iter().map(|file| file.path.as_str()).collect();
         let found: Vec<u64> =
             self.files().iter().filter(|file| wanted.contains(file.path.as_str())).map(|file| file.rows).collect();
@@ -142,7 +142,7 @@ impl Table {
     }
 
     /// Returns the rows of files to add, none of which may stand in this snapshot or be named twice.
-    fn arriving(&self, add: &[NewFile]) -> anyhow::Result<u64> {
+    pub(crate) fn arriving(&self, add: &[NewFile]) -> anyhow::Result<u64> {
         let mut known: HashSet<&str> = self.files().iter().map(|file| file.path.as_str()).collect();
         match add.iter().find(|file| !known.insert(&file.add.path)) {
             None => Ok(add.iter().map(|file| file.rows).sum()),
@@ -154,13 +154,13 @@ impl Table {
         attach(TableError::Log { table: self.spec().name.clone(), version: self.version(), problem })
     }
 
-    /// Returns the remove actions of files of this snapshot.
-    fn removes(&self, files: &[DataFile]) -> Result<Vec<Action>, TableError> {
+    /// Returns the remove actions of files of this snapshot; `data_change` says whether their rows go with them.
+    pub(crate) fn removes(&self, files: &[DataFile], data_change: bool) -> Result<Vec<Action>, TableError> {
         let state = self.delta.snapshot().map_err(|e| TableError::delta("commit to", &self.spec().name, e))?;
         let wanted: HashSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
         let log = state.log_data();
         let found = log.iter().filter(|view| wanted.contains(view.path().as_ref()));
-        Ok(found.map(|view| Action::Remove(view.remove_action(true))).collect())
+        Ok(found.map(|view| Action::Remove(view.remove_action(data_change))).collect())
     }
 
     async fn compare_and_set(&self, proposal: Proposal, token: &str) -> Result<Summary, TableError> {
@@ -171,22 +171,33 @@ impl Table {
         summary.bytes_written = proposal.add.iter().map(|file| file.bytes).sum();
         let value = serde_json::to_value(&summary).map_err(|e| failed(e.into()))?;
         let rewrites = !proposal.remove.is_empty();
-        let mut actions = self.removes(&proposal.remove)?;
+        let mut actions = self.removes(&proposal.remove, true)?;
         actions.extend(proposal.add.into_iter().map(|file| Action::Add(file.add)));
         let transactions = proposal.txns.into_iter().map(|(application, version)| Transaction::new(application, version));
         let properties = CommitProperties::default()
             .with_application_transactions(transactions.collect())
-            .with_metadata([(SUMMARY_KEY.to_owned(), value), (TOKEN_KEY.to_owned(), token.into())])
-            .with_max_retries(0);
+            .with_metadata([(SUMMARY_KEY.to_owned(), value), (TOKEN_KEY.to_owned(), token.into())]);
         let mode = if rewrites { SaveMode::Overwrite } else { SaveMode::Append };
         let operation =
             DeltaOperation::Write { mode, partition_by: Some(self.spec().partition_columns.clone()), predicate: None };
+        self.write_entry(actions, properties, operation).await?;
+        Ok(summary)
+    }
+
+    /// Writes the log's next entry, only where there is none yet.
+    pub(crate) async fn write_entry(
+        &self,
+        actions: Vec<Action>,
+        properties: CommitProperties,
+        operation: DeltaOperation,
+    ) -> Result<(), TableError> {
+        let failed = |e| TableError::delta("commit to", &self.spec().name, e);
         let state = self.delta.snapshot().map_err(failed)?;
-        let commit = CommitBuilder::from(properties).with_actions(actions).build(Some(state), self.delta.log_store(), operation);
-        let committed = commit.await.map_err(failed)?;
+        let builder = CommitBuilder::from(properties.with_max_retries(0)).with_actions(actions);
+        let committed = builder.build(Some(state), self.delta.log_store(), operation).await.map_err(failed)?;
         let version = i64::try_from(committed.version()).unwrap_or(i64::MAX);
         if version == self.version() + 1 {
-            Ok(summary)
+            Ok(())
         } else {
             Err(TableError::Log {
                 table: self.spec().name.clone(),
@@ -198,12 +209,12 @@ impl Table {
 }
 
 /// Attaches the fault; `lake-edge` does the same for programs.
-fn attach(error: TableError) -> anyhow::Error {
+pub(crate) fn attach(error: TableError) -> anyhow::Error {
     let fault = error.fault();
     anyhow::Error::new(error).context(fault)
 }
 
-fn is_conflict(error: &TableError) -> bool {
+pub(crate) fn is_conflict(error: &TableError) -> bool {
     matches!(error, TableError::Delta { source, .. } if matches!(
         source.as_ref(),
         DeltaTableError::VersionAlreadyExists(_)

@@ -8,7 +8,7 @@ use deltalake::{
 use futures::TryStreamExt as _;
 use lake_core::Summary;
 use serde_json::error::Category;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Key of `commitInfo` under which a commit carries its summary.
 pub(crate) const SUMMARY_KEY: &str = "sluice";
@@ -31,6 +31,8 @@ pub struct CommitEntry {
     pub files: Vec<DataFile>,
     /// Whether it removes rows.
     pub removes_rows: bool,
+    /// Paths of the files that it removes without a row: their rows stand in other files now.
+    pub rewritten: Vec<String>,
     /// Transactions.
     pub txns: BTreeMap<String, i64>,
 }
@@ -44,6 +46,8 @@ pub struct Slice {
     pub removes_rows: bool,
     /// The last version in the range that adds or removes rows.
     pub changed: Option<i64>,
+    /// Paths of the files that the range put into other files without a change of rows; they can still be read.
+    pub rewritten: HashSet<String>,
 }
 
 /// A file of a slice.
@@ -68,6 +72,7 @@ impl Table {
             if entry.removes_rows || !entry.files.is_empty() {
                 slice.changed = Some(version);
             }
+            slice.rewritten.extend(entry.rewritten);
             slice.files.extend(entry.files.into_iter().map(|file| SliceFile { version, file }));
         }
         Ok(slice)
@@ -159,14 +164,22 @@ async fn read_entry(delta: &DeltaTable, table: &str, version: i64) -> Result<Com
 
 /// Returns what an entry says, or what is wrong with it. No text of the entry goes into the error: it may hold personal data.
 fn parse_entry(bytes: &[u8], version: i64) -> Result<CommitEntry, String> {
-    let mut entry =
-        CommitEntry { version, summary: None, added: 0, files: Vec::new(), removes_rows: false, txns: BTreeMap::new() };
+    let mut entry = CommitEntry {
+        version,
+        summary: None,
+        added: 0,
+        files: Vec::new(),
+        removes_rows: false,
+        rewritten: Vec::new(),
+        txns: BTreeMap::new(),
+    };
     let mut lines = 0;
     for action in actions(bytes) {
         lines += 1;
         match action.map_err(|error| format!("is broken: line {lines} {}", fault_of(&error)))? {
             Action::Add(add) if add.data_change => entry.add(add),
             Action::Remove(remove) if remove.data_change => entry.removes_rows = true,
+            Action::Remove(remove) => entry.rewritten.push(remove.path),
             Action::Txn(txn) => drop(entry.txns.insert(txn.app_id, txn.version)),
             Action::CommitInfo(info) => {
                 let summary = info.info.get(SUMMARY_KEY).map(|value| serde_json::from_value(value.clone()));

@@ -95,16 +95,10 @@ impl Table {
     /// # Errors
     /// When the store fails, the log is broken, or the table's columns are not those of the spec.
     pub async fn open(lake: &Lake, spec: &TableSpec) -> Result<Option<Self>, TableError> {
-        let mut delta = handle(lake, spec)?;
-        let failed = |e| TableError::delta("open", &spec.name, e);
-        if !delta.log_store().is_delta_table_location().await.map_err(failed)? {
-            return Ok(None);
+        match load(lake, spec).await? {
+            Some(delta) => Self::at(lake, spec, delta).map(Some),
+            None => Ok(None),
         }
-        if let Err(error) = delta.load().await {
-            return Err(broken_log(&delta, &spec.name, error).await);
-        }
-        no_empty_entry(&delta, &spec.name).await?;
-        Self::at(lake, spec, delta).map(Some)
     }
 
     /// Opens a table at an exact version.
@@ -217,6 +211,20 @@ fn add_of(view: &LogicalFileView) -> Add {
         default_row_commit_version: None,
         clustering_provider: None,
     }
+}
+
+/// Loads a table's log at its newest version, whatever its columns are; `None` when there is no table.
+pub(crate) async fn load(lake: &Lake, spec: &TableSpec) -> Result<Option<DeltaTable>, TableError> {
+    let mut delta = handle(lake, spec)?;
+    let failed = |e| TableError::delta("open", &spec.name, e);
+    if !delta.log_store().is_delta_table_location().await.map_err(failed)? {
+        return Ok(None);
+    }
+    if let Err(error) = delta.load().await {
+        return Err(broken_log(&delta, &spec.name, error).await);
+    }
+    no_empty_entry(&delta, &spec.name).await?;
+    Ok(Some(delta))
 }
 
 fn handle(lake: &Lake, spec: &TableSpec) -> Result<DeltaTable, TableError> {

@@ -15,7 +15,7 @@ use deltalake::{
 };
 
 /// Rows of one file: small enough that rewriting one for an upsert is quick, large enough that a scan opens few.
-const FILE_ROWS: u64 = 250_000;
+pub(crate) const FILE_ROWS: u64 = 250_000;
 /// Rows of one row group: what a reader holds decoded at once.
 const ROW_GROUP_ROWS: usize = 65_536;
 

@@ -1,10 +1,11 @@
 //! CloudWatch Logs as a receiver: one log event per event of ours.
 
-use crate::{args::DeliverArgs, cloudwatch_error::LogsError, deliver::Outgoing, error::EmitError};
-use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
+use crate::{cloudwatch_error::CloudWatchError, error::EmitError, receiver::Outgoing};
+use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_cloudwatchlogs::{Client, error::SdkError, operation::put_log_events::PutLogEventsError, types::InputLogEvent};
 use chrono::{DateTime, Duration, Utc};
 use lake_edge::Attach as _;
+use lake_http::LimitArgs;
 
 /// Bytes of one event, and of all events of a request; each counts for [`OVERHEAD`] more than its text.
 const BYTES_MAX: usize = 1 << 20;
@@ -27,19 +28,15 @@ pub(crate) struct LogStream {
 
 impl LogStream {
     /// Makes a client from the environment's credentials and region, and the stream where it is not there.
-    pub(crate) async fn open(group: &str, stream: &str, args: &DeliverArgs) -> anyhow::Result<Self> {
-        let loaded = aws_config::defaults(BehaviorVersion::latest())
-            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(args.limits.timeout()).build())
-            .retry_config(RetryConfig::standard().with_max_attempts(args.limits.retries_max + 1))
-            .load()
-            .await;
+    pub(crate) async fn open(group: &str, stream: &str, limits: &LimitArgs) -> anyhow::Result<Self> {
+        let loaded = configured(limits).await;
         let region = loaded.region().map(ToString::to_string);
         let own = Self { client: Client::new(&loaded), group: group.to_owned(), stream: stream.to_owned(), region };
         let made = own.client.create_log_stream().log_group_name(group).log_stream_name(stream).send().await;
         match made {
             Ok(_) => Ok(own),
             Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_already_exists_exception()) => Ok(own),
-            Err(error) => Err(LogsError::of("make the log stream", &error)).attach(),
+            Err(error) => Err(CloudWatchError::of("make the log stream", &error)).attach(),
         }
     }
 
@@ -67,8 +64,8 @@ impl LogStream {
         (sent, Ok(()))
     }
 
-    async fn put(&self, events: &[Outgoing], now: DateTime<Utc>) -> Result<(), LogsError> {
-        let failed = |error: SdkError<PutLogEventsError>| LogsError::of("put log events", &error);
+    async fn put(&self, events: &[Outgoing], now: DateTime<Utc>) -> Result<(), CloudWatchError> {
+        let failed = |error: SdkError<PutLogEventsError>| CloudWatchError::of("put log events", &error);
         let log_event = |event: &Outgoing| {
             let text = String::from_utf8_lossy(&event.json).into_owned();
             InputLogEvent::builder().timestamp(stamp(event, now).timestamp_millis()).message(text).build()
@@ -87,9 +84,24 @@ impl LogStream {
         // An answer of 200 may still say that events were thrown away.
         match answer.rejected_log_events_info() {
             None => Ok(()),
-            Some(_) => Err(LogsError::Rejected),
+            Some(_) => Err(CloudWatchError::Rejected),
         }
     }
+}
+
+/// Returns the environment's credentials and region, and how long and how often a request is tried.
+pub(crate) async fn configured(limits: &LimitArgs) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(limits.timeout()).build())
+        .retry_config(RetryConfig::standard().with_max_attempts(limits.retries_max + 1))
+        .load()
+        .await
+}
+
+/// The instant under which a number of an event becomes a metric; `None` where that is too long ago for CloudWatch. Under a later
+/// instant it would tell of a day that was not so.
+pub(crate) fn counted(at: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    (at >= now - AGE_MAX).then(|| at.min(now))
 }
 
 /// What tells this receiver from others: its cursor has the name of it.
@@ -125,7 +137,7 @@ mod tests {
     fn event(time: &str, bytes: usize) -> Outgoing {
         let run = "0191d9a0-0000-7000-8000-000000000001";
         let entry = outbox::entry(&format!("ops/lineage/{time}-silverize.silver_orders-{run}-start.json")).unwrap();
-        Outgoing { entry, json: vec![b' '; bytes].into() }
+        Outgoing { entry, json: vec![b' '; bytes].into(), reading: None }
     }
 
     fn sizes(events: &[Outgoing], now: &str) -> usize {
@@ -156,6 +168,15 @@ mod tests {
         let events = [event("2017-12-30/020000000000", 10), event("2018-01-05/030000000000", 10)];
         assert_eq!(sizes(&events, "2017-12-30T03:00:00Z"), 2);
         assert_eq!(stamp(&events[1], "2017-12-30T03:00:00Z".parse().unwrap()).to_rfc3339(), "2017-12-30T03:00:00+00:00");
+    }
+
+    #[test]
+    fn a_number_is_counted_for_its_own_time_or_not_at_all() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let now = at("2018-01-14T00:00:00Z");
+        assert_eq!(counted(at("2018-01-01T00:00:00Z"), now), Some(at("2018-01-01T00:00:00Z")));
+        assert_eq!(counted(at("2017-12-31T23:59:59Z"), now), None);
+        assert_eq!(counted(at("2018-01-14T01:00:00Z"), now), Some(now));
     }
 
     #[test]

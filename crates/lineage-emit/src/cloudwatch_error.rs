@@ -1,16 +1,16 @@
-//! Why CloudWatch Logs did not take events, and who has to act.
+//! Why CloudWatch did not take events or numbers, and who has to act.
 
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use lake_core::{Fault, fault::Faulty};
 use lake_edge::{AwsFailure, AwsService};
 use std::error::Error;
 
-/// CloudWatch Logs. Its words may quote the events that it was sent.
-const CLOUDWATCH_LOGS: AwsService = AwsService { passing: &["LimitExceeded", "OperationAborted"], quotable: false };
+/// CloudWatch and CloudWatch Logs. Their words may quote what they were sent.
+const CLOUDWATCH: AwsService = AwsService { passing: &["LimitExceeded", "OperationAborted"], quotable: false };
 
-/// Why CloudWatch Logs did not take events.
+/// Why CloudWatch did not take what it was sent.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum LogsError {
+pub(crate) enum CloudWatchError {
     /// The service did not take the request.
     #[error("{action}: {message}")]
     Failed { action: &'static str, message: String, fault: Fault },
@@ -19,18 +19,18 @@ pub(crate) enum LogsError {
     Rejected,
 }
 
-impl LogsError {
+impl CloudWatchError {
     /// Turns an error of the client into ours.
     pub(crate) fn of<E>(action: &'static str, error: &SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let AwsFailure { message, fault } = CLOUDWATCH_LOGS.failure(error);
+        let AwsFailure { message, fault } = CLOUDWATCH.failure(error);
         Self::Failed { action, message, fault }
     }
 }
 
-impl Faulty for LogsError {
+impl Faulty for CloudWatchError {
     fn fault(&self) -> Fault {
         match self {
             Self::Failed { fault, .. } => *fault,
@@ -55,11 +55,11 @@ mod tests {
 
     #[test]
     fn what_can_pass_is_transient() {
-        for code in ["ThrottlingException", "ServiceUnavailableException", "OperationAbortedException"] {
-            assert_eq!(CLOUDWATCH_LOGS.fault_of(code), Fault::Transient, "{code}");
+        for code in ["ThrottlingException", "Throttling", "ServiceUnavailableException", "OperationAbortedException"] {
+            assert_eq!(CLOUDWATCH.fault_of(code), Fault::Transient, "{code}");
         }
         for code in ["ResourceNotFoundException", "InvalidParameterException", "AccessDeniedException"] {
-            assert_eq!(CLOUDWATCH_LOGS.fault_of(code), Fault::Config, "{code}");
+            assert_eq!(CLOUDWATCH.fault_of(code), Fault::Config, "{code}");
         }
     }
 }

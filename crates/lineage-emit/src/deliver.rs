@@ -1,7 +1,11 @@
-//! `deliver`: sends what a receiver has not had yet, in the order of the events.
+//! Sends what a receiver has not had yet, in the order of the events.
 
-use crate::{args::DeliverArgs, cloudwatch::LogStream, cursor::Cursor, error::EmitError, http::Endpoint};
-use bytes::Bytes;
+use crate::{
+    args::DeliveryArgs,
+    cursor::Cursor,
+    error::EmitError,
+    receiver::{Outgoing, Receiver},
+};
 use lake_core::{Exit, lineage::outbox::Entry, mask::sha256_hex};
 use lake_edge::{Attach as _, Console, Output};
 use lake_table::Lake;
@@ -9,52 +13,13 @@ use lake_table::Lake;
 /// Events that are read before the receiver gets them: bounds the memory, and what a crash delivers a second time.
 const BATCH_EVENTS: usize = 100;
 
-/// An event on its way.
-#[derive(Debug, Clone)]
-pub(crate) struct Outgoing {
-    pub(crate) entry: Entry,
-    pub(crate) json: Bytes,
-}
-
-/// Where events go.
-enum Receiver {
-    Http(Endpoint),
-    Logs(LogStream),
-}
-
-impl Receiver {
-    async fn of(args: &DeliverArgs) -> anyhow::Result<Self> {
-        match (&args.http, &args.log_group, &args.log_stream) {
-            (Some(url), _, _) => Endpoint::new(url.clone(), args).map(Self::Http),
-            (None, Some(group), Some(stream)) => LogStream::open(group, stream, args).await.map(Self::Logs),
-            // clap has refused this already.
-            _ => Err(anyhow::anyhow!("failed to deliver: name a receiver").context(lake_core::Fault::Config)),
-        }
-    }
-
-    fn name(&self) -> String {
-        match self {
-            Self::Http(endpoint) => endpoint.name(),
-            Self::Logs(stream) => stream.name(),
-        }
-    }
-
-    /// Sends events in their order and returns how many arrived before the first that did not.
-    async fn send(&self, events: &[Outgoing]) -> (usize, anyhow::Result<()>) {
-        match self {
-            Self::Http(endpoint) => endpoint.send(events).await,
-            Self::Logs(stream) => stream.send(events).await,
-        }
-    }
-}
-
 /// Delivers what is waiting.
-pub(crate) async fn run(args: &DeliverArgs, console: &Console) -> anyhow::Result<Exit> {
+pub(crate) async fn run(args: &DeliveryArgs, receiver: Receiver, console: &Console) -> anyhow::Result<Exit> {
     let lake = Lake::open(&args.lake).attach()?;
-    let receiver = Receiver::of(args).await?;
     let name = args.cursor.clone().unwrap_or_else(|| sha256_hex(receiver.name().as_bytes())[..16].to_owned());
     let mut cursor = Cursor::open(&lake, &name, lake_edge::now()).await?;
     let mut waiting = cursor.waiting(&lake).await?;
+    waiting.retain(|entry| receiver.wants(entry.kind));
     let left_over = waiting.split_off(waiting.len().min(usize::try_from(args.events_max).unwrap_or(usize::MAX))).len();
     if !waiting.is_empty() {
         // Where the place cannot be kept, the same events would be sent by every call.
@@ -62,7 +27,7 @@ pub(crate) async fn run(args: &DeliverArgs, console: &Console) -> anyhow::Result
     }
     let (mut delivered, mut failed) = (0, None);
     for entries in waiting.chunks(BATCH_EVENTS) {
-        let (events, unread) = read(&lake, entries).await;
+        let (events, unread) = read(&lake, &receiver, entries).await;
         let (sent, outcome) = receiver.send(&events).await;
         lake_core::fault_point!("emit.send.after");
         let now = lake_edge::now();
@@ -86,10 +51,10 @@ pub(crate) async fn run(args: &DeliverArgs, console: &Console) -> anyhow::Result
 }
 
 /// Reads events up to the first that cannot be read.
-async fn read(lake: &Lake, entries: &[Entry]) -> (Vec<Outgoing>, anyhow::Result<()>) {
+async fn read(lake: &Lake, receiver: &Receiver, entries: &[Entry]) -> (Vec<Outgoing>, anyhow::Result<()>) {
     let mut events = Vec::new();
     for entry in entries {
-        match event(lake, entry).await {
+        match event(lake, receiver, entry).await {
             Ok(event) => events.push(event),
             Err(error) => return (events, Err(error)),
         }
@@ -97,14 +62,13 @@ async fn read(lake: &Lake, entries: &[Entry]) -> (Vec<Outgoing>, anyhow::Result<
     (events, Ok(()))
 }
 
-async fn event(lake: &Lake, entry: &Entry) -> anyhow::Result<Outgoing> {
+async fn event(lake: &Lake, receiver: &Receiver, entry: &Entry) -> anyhow::Result<Outgoing> {
     let broken = || EmitError::Broken { path: entry.path.clone() };
     let json = lake.get(&entry.path).await.attach()?.ok_or_else(broken).attach()?;
-    serde_json::from_slice::<serde::de::IgnoredAny>(&json).map_err(|_| broken()).attach()?;
-    Ok(Outgoing { entry: entry.clone(), json })
+    receiver.form(entry, json)
 }
 
-fn report(args: &DeliverArgs, console: &Console, receiver: &str, (delivered, waiting): (usize, usize)) {
+fn report(args: &DeliveryArgs, console: &Console, receiver: &str, (delivered, waiting): (usize, usize)) {
     match args.output {
         Output::Text => console.line(&format!("{delivered} events delivered to {receiver}, {waiting} wait")),
         Output::Json => {

@@ -8,6 +8,9 @@ pub(crate) enum EmitError {
     /// A file of the outbox holds no event.
     #[error("read event `{path}`: it is not valid JSON")]
     Broken { path: String },
+    /// A file of the outbox holds something else than an event of a run.
+    #[error("read event `{path}`: it is no event of a run on a table")]
+    NoRun { path: String },
     /// An event that the receiver can never take.
     #[error("deliver event `{path}`: it has {bytes} bytes, and the receiver takes at most {bytes_max}")]
     TooLarge { path: String, bytes: usize, bytes_max: usize },
@@ -22,14 +25,14 @@ pub(crate) enum EmitError {
 impl Faulty for EmitError {
     fn fault(&self) -> Fault {
         match self {
-            Self::Broken { .. } | Self::TooLarge { .. } => Fault::Data,
+            Self::Broken { .. } | Self::NoRun { .. } | Self::TooLarge { .. } => Fault::Data,
             Self::Cursor { .. } | Self::Column { .. } => Fault::Config,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Broken { .. } | Self::TooLarge { .. } => {
+            Self::Broken { .. } | Self::NoRun { .. } | Self::TooLarge { .. } => {
                 Some("look at the file; move it away and the rest is delivered".into())
             }
             Self::Cursor { .. } => Some("delete the file, and every event is delivered again".into()),

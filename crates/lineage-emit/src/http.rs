@@ -1,6 +1,6 @@
 //! A receiver that takes one event per POST, as OpenLineage's HTTP transport sends them.
 
-use crate::{args::DeliverArgs, deliver::Outgoing};
+use crate::{args::DeliverArgs, receiver::Outgoing};
 use anyhow::Context as _;
 use lake_core::Secret;
 use lake_edge::Attach as _;
@@ -16,8 +16,8 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     pub(crate) fn new(url: Url, args: &DeliverArgs) -> anyhow::Result<Self> {
-        let client =
-            Client::new(concat!("sluice-lineage-emit/", env!("CARGO_PKG_VERSION")), Limits::from(&args.limits)).attach()?;
+        let client = Client::new(concat!("sluice-lineage-emit/", env!("CARGO_PKG_VERSION")), Limits::from(&args.delivery.limits))
+            .attach()?;
         let token = args.secret.as_deref().map(|name| args.secrets.get(name)).transpose()?;
         Ok(Self { client, url, token })
     }

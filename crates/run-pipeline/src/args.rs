@@ -7,7 +7,7 @@ use std::path::PathBuf;
 const EXAMPLES: &str = "\
 Examples:
   run-pipeline check
-  run-pipeline plan --window 2017-12-30 --output json
+  run-pipeline plan --output json > dags/graph.json
   run-pipeline day --window 2017-01-01/2017-12-30
   run-pipeline day --window 2017-12-30 --jobs 4 --logs logs
   run-pipeline day --window 2017-12-30 --resume
@@ -41,6 +41,9 @@ pub enum Command {
     /// Run one window through Bronze, Silver and Gold, with a gate between every two
     #[command(after_help = EXAMPLES)]
     Day(DayArgs),
+    /// Leave what became of a job in the lake, once, for the scheduler that started it
+    #[command(after_help = EXAMPLES)]
+    Attempt(AttemptArgs),
     /// Write one HTML file of the newest run, its rows, their quality and what Gold says
     #[command(after_help = EXAMPLES)]
     Report(ReportArgs),
@@ -63,13 +66,13 @@ pub struct CheckArgs {
 pub struct PlanArgs {
     /// Window in UTC, half-open: a date, or FROM/TO with dates or instants
     #[arg(long)]
-    pub window: Window,
+    pub window: Option<Window>,
 
     /// Directory of the contracts
     #[arg(long, env = env::LAKE_CONTRACTS, default_value = "contracts")]
     pub contracts: PathBuf,
 
-    /// What stdout gets
+    /// What stdout gets; json: the jobs of every DAG, as dags/README.md tells
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub output: Output,
 }
@@ -128,6 +131,26 @@ pub struct DayArgs {
     /// What stdout gets
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub output: Output,
+}
+
+/// Arguments of `attempt`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct AttemptArgs {
+    /// File with the record: one JSON object
+    #[arg(long, value_name = "FILE")]
+    pub record: PathBuf,
+
+    /// Root of the lake: a directory or s3://bucket/prefix
+    #[arg(long, env = env::LAKE_URI, default_value = ".sluice/lake")]
+    pub lake: String,
+
+    /// Id of the run
+    #[arg(long)]
+    pub run_id: RunId,
+
+    /// Number of the attempt, from 1
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub attempt: u32,
 }
 
 /// Arguments of `report`.

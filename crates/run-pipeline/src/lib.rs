@@ -1,6 +1,7 @@
 //! Runs one window through all tables: every table's program as a process, in the order that the contracts give.
 //!
-//! `check` says whether the contracts hold together, `plan` prints the derived steps, `report` shows what was done, `day` runs
+//! `check` says whether the contracts hold together, `plan` prints the derived steps (as JSON: the jobs that a scheduler draws),
+//! `attempt` leaves what became of such a job, `report` shows what was done, `day` runs
 //! the steps: ingest, gate, silverize, gate, goldify, gate, each as soon as what it waits for has passed. The version of an input is resolved once and handed to
 //! all that read it. A failed gate stops what is downstream of its table and nothing else.
 //!
@@ -8,10 +9,13 @@
 //! Not done here: changing rows. This program knows the others by name only and never links one.
 
 mod args;
+mod attempt;
 mod board;
 mod check;
+mod dags;
 mod day;
 mod graph;
+mod jobs;
 mod outcome;
 mod process;
 mod projection;
@@ -45,6 +49,7 @@ pub async fn run(args: Args, console: Console) -> anyhow::Result<Exit> {
         Command::Plan(args) => plan(&args, &console),
         Command::Day(args) => day::run(&args, &console).await,
         Command::Report(args) => report::run(&args, &console).await,
+        Command::Attempt(args) => attempt::run(&args, &console).await,
     }
 }
 
@@ -52,8 +57,8 @@ fn plan(args: &PlanArgs, console: &Console) -> anyhow::Result<Exit> {
     let (contracts, _) = lake_edge::load_contracts(&args.contracts)?;
     let graph = graph::Graph::of(&contracts)?;
     if args.output == Output::Json {
-        let json = serde_json::json!({ "schema_version": 1, "window": args.window, "steps": graph.steps });
-        console.line(&serde_json::to_string(&json).context("failed to write the plan")?);
+        let schedule = dags::Schedule::of(&contracts, &graph, args.window)?;
+        console.line(&serde_json::to_string_pretty(&schedule).context("failed to write the plan")?);
         return Ok(Exit::Ok);
     }
     for (at, step) in graph.steps.iter().enumerate() {

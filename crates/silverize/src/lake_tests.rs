@@ -135,6 +135,41 @@ fn a_rebuild_reads_no_less_than_what_was_read() {
 }
 
 #[test]
+fn a_compaction_of_the_input_is_no_news_and_a_rebuild_reads_all_rows() {
+    let world = World::new();
+    world.events(&[&placed("a", "o1", 1), "broken"]);
+    world.events(&[&placed("b", "o2", 1)]);
+    world.good("silver_orders", &[]);
+    let compacted = world.compact("bronze_events");
+    assert_eq!((compacted.files_before, compacted.files_after, compacted.rows, compacted.version), (2, 1, 3, 3));
+    assert_eq!(world.good("silver_orders", &[]).outcome, Outcome::Unchanged);
+    world.events(&[&placed("c", "o3", 1)]);
+    assert_eq!(world.good("silver_orders", &[]).ledger, ledger(1, 1, 0, 0, 0, 0));
+    assert_eq!(world.good("silver_orders", &["--full-refresh"]).ledger, ledger(4, 3, 1, 0, 0, 0));
+    assert_eq!(world.silver("silver_orders", &["order_id"]), ["o1", "o2", "o3"]);
+    assert_eq!(world.quarantine("silver_orders"), ["1 events/0/1 - payload_undecodable"], "the version that brought it");
+}
+
+#[test]
+fn many_runs_leave_few_files() {
+    let world = World::new();
+    let spec = TableSpec::of(&testing::orders());
+    let files = || {
+        let table = world.runtime.block_on(Table::open(&world.lake(), &spec)).unwrap();
+        table.unwrap().files().len()
+    };
+    let runs = crate::SMALL_FILES_MAX + 3;
+    for number in 0..runs {
+        world.events(&[&placed(&format!("e{number}"), &format!("o{number:03}"), 1)]);
+        let done = world.good("silver_orders", &[]);
+        assert_eq!((done.ledger.accepted, done.table_version), (1, world.version(&spec)), "its commit is the newest");
+        assert!(files() <= crate::SMALL_FILES_MAX + 1, "{} files after {number} runs", files());
+    }
+    assert!(files() <= 3, "{} files", files());
+    assert_eq!(world.silver("silver_orders", &["order_id"]).len(), runs);
+}
+
+#[test]
 fn a_rebuild_is_done_with_what_a_generation_took_away() {
     let world = World::new();
     world.events(&[&placed("a", "o1", 1), "broken"]);

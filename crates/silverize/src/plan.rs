@@ -12,7 +12,7 @@ use lake_core::{
 };
 use lake_edge::Attach as _;
 use lake_quality::{Verdict, verdict};
-use lake_table::{Lake, SliceFile, Table, TableSpec};
+use lake_table::{Lake, Slice, SliceFile, Table, TableSpec};
 use std::collections::{BTreeMap, HashSet};
 
 /// What a run is told about its inputs.
@@ -101,12 +101,17 @@ async fn plan(ask: Ask<'_>, number: usize, input: Table, target: i64, of: (&Tabl
         let since = consumed.map_or_else(|| "its first version".to_owned(), |version| format!("version {version}"));
         return Err(fault::data(format_args!("consume `{name}`: it has removed rows since {since}; run --full-refresh")));
     }
-    let files = if ask.full_refresh { live(&input, target, ask, slice.files).await? } else { slice.files };
+    let advanced = slice.changed;
+    let files = if ask.full_refresh { rebuilt(&input, target, ask, slice).await? } else { slice.files };
     let earlier = match consumed {
-        Some(consumed) if recalls => live(&input, target, ask, input.slice(None, consumed).await.attach()?.files).await?,
+        Some(consumed) if recalls => {
+            let whole = input.slice(None, target).await.attach()?;
+            let earlier = live(&input, target, ask, whole).await?;
+            earlier.into_iter().filter(|file| file.version <= consumed).collect()
+        }
         _ => Vec::new(),
     };
-    Ok(Input { number, table: input, consumed, target, files, earlier, advanced: slice.changed, newest_date })
+    Ok(Input { number, table: input, consumed, target, files, earlier, advanced, newest_date })
 }
 
 /// The version to consume: the caller's, which must have passed, else the newest that has passed, else the newest.
@@ -140,11 +145,26 @@ fn fixed(ask: Ask<'_>, source: &Contract, table: &Table, known: &[Verdict], vers
     Err(fault::data(format_args!("read version {version} of `{name}`: {why}; see dq-check {name} --input {name}@{version}")))
 }
 
-/// Those of some files that still hold rows at a version.
-async fn live(input: &Table, target: i64, ask: Ask<'_>, files: Vec<SliceFile>) -> anyhow::Result<Vec<SliceFile>> {
+/// All files that hold the table's rows at a version, as they were added: their versions are where left-over rows come from.
+async fn rebuilt(input: &Table, target: i64, ask: Ask<'_>, slice: Slice) -> anyhow::Result<Vec<SliceFile>> {
+    let files = live(input, target, ask, slice).await?;
+    let at_target = at(input, target, ask).await?;
+    let (there, found) = (at_target.as_ref().unwrap_or(input).rows(), files.iter().map(|file| file.file.rows).sum::<u64>());
+    if there == found {
+        return Ok(files);
+    }
+    let name = &input.spec().name;
+    Err(fault::data(format_args!(
+        "rebuild from `{name}`: version {target} has {there} rows, the files that its versions added hold {found}"
+    )))
+}
+
+/// Those of a slice's files whose rows are there at a version: in themselves, or in the larger files that they were put into.
+async fn live(input: &Table, target: i64, ask: Ask<'_>, slice: Slice) -> anyhow::Result<Vec<SliceFile>> {
     let at_target = at(input, target, ask).await?;
     let live: HashSet<&str> = at_target.as_ref().unwrap_or(input).files().iter().map(|file| file.path.as_str()).collect();
-    Ok(files.into_iter().filter(|file| live.contains(file.file.path.as_str())).collect())
+    let there = |path: &str| live.contains(path) || slice.rewritten.contains(path);
+    Ok(slice.files.into_iter().filter(|file| there(&file.file.path)).collect())
 }
 
 async fn newest_date(input: &Table, target: i64, ask: Ask<'_>) -> anyhow::Result<Option<i32>> {

@@ -103,6 +103,15 @@ impl World {
         });
     }
 
+    /// Puts the files of a Bronze table together.
+    pub(crate) fn compact(&self, table: &str) -> lake_table::Compacted {
+        let spec = TableSpec::of(self.contracts.get(table).unwrap());
+        self.runtime.block_on(async {
+            let mut bronze = Table::open(&self.lake(), &spec).await.unwrap().unwrap();
+            bronze.compact(1).await.unwrap().unwrap()
+        })
+    }
+
     /// Records what was decided about a version of a Bronze table; a pass is decided after a failure.
     pub(crate) fn judge(&self, table: &str, version: i64, passed: bool) {
         let contract = self.contracts.get(table).unwrap();

@@ -1,8 +1,8 @@
 //! Bronze: a verdict is about the rows that came since the last version that passed.
 
 use super::*;
-use crate::gate;
-use lake_core::{Fault, summary::Outcome};
+use crate::{gate, measures};
+use lake_core::{Fault, lineage::Measure, summary::Outcome};
 
 const TABLE: &str = "bronze_rates";
 
@@ -189,6 +189,11 @@ async fn a_dead_source_grows_old_although_no_version_is_new() {
     let at_the_limit = world.ask(TABLE).window("2017-12-31").judge().await.unwrap();
     assert_eq!((at_the_limit.verdict.passed, at_the_limit.summary.ledger.read), (true, 0));
     assert_eq!(finding(&at_the_limit, "latency:_ingest_date").measured, Some(2.0));
+    let told = measures(world.contract(TABLE), &at_the_limit);
+    assert_eq!(
+        told,
+        BTreeMap::from([(Measure::QualityScore, at_the_limit.verdict.score), (Measure::FreshnessSeconds, 172_800.0)])
+    );
     let stale = world.ask(TABLE).window("2018-01-01").judge().await.unwrap();
     assert_eq!((failed(&stale), stale.verdict.key.version), (vec!["latency:_ingest_date"], 1));
     assert_eq!(world.passed(TABLE).await, None);

@@ -26,6 +26,21 @@ fn a_run_whose_source_is_down_tells_beginning_and_failure_and_nothing_is_lost() 
     let ran = run(&deliver, &variables);
     assert_eq!(ran.code, 75, "{ran}");
     assert!(ran.stdout.contains("0 events delivered") && ran.stdout.contains("2 wait"), "{ran}");
+    // Metrics are made from the end alone. Nobody asked for any until here, and none was sent.
+    let cloud = with(
+        variables,
+        &[
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:9".into()),
+            ("AWS_REGION", "us-east-1".into()),
+            ("AWS_ACCESS_KEY_ID", "test".into()),
+            ("AWS_SECRET_ACCESS_KEY", "test".into()),
+        ],
+    );
+    let ran = run(&["lineage-emit", "metrics", "--alarms", "--retries-max", "0"], &cloud);
+    assert_eq!(ran.code, 75, "{ran}");
+    assert!(ran.stdout.contains("0 events delivered") && ran.stdout.contains("1 wait"), "{ran}");
+    let ran = run(&["lineage-emit", "metrics", "--log-group", "g", "--log-stream", "s", "--retries-max", "0"], &cloud);
+    assert!(ran.code == 75 && ran.stderr.contains("make the log stream"), "{ran}");
 }
 
 #[test]
@@ -50,8 +65,8 @@ fn a_column_that_the_table_does_not_have_is_named() {
 }
 
 #[test]
-fn help_of_both_commands_is_pinned() {
-    for command in ["deliver", "show"] {
+fn help_of_every_command_is_pinned() {
+    for command in ["deliver", "metrics", "show"] {
         let ran = run(&["lineage-emit", command, "--help"], &Variables::new());
         pinned(&format!("help-lineage-emit-{command}"), &ran, Path::new("/nowhere"));
     }

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code panics rather than returning errors")]
 #![expect(clippy::disallowed_methods, reason = "tests read where the build and the sources are from the environment")]
 
+mod catalog;
 mod contracts;
 mod credentials;
 mod damage;
@@ -14,8 +15,10 @@ mod files;
 mod fixtures;
 mod help;
 mod hubspot;
+mod launcher;
 mod lineage;
 mod redshift;
 mod report;
+mod stream;
 
 mod support;

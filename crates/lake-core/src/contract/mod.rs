@@ -16,6 +16,7 @@ pub mod layer;
 pub mod odcs;
 mod query;
 mod references;
+mod service;
 pub mod silver;
 mod sound;
 mod sound_keyed;

@@ -8,7 +8,7 @@ use super::{
     history,
     layer::QualityProperty,
     odcs::{Metric, Property, Quality, QualityKind, Unit},
-    sound_record, sound_silver,
+    service, sound_record, sound_silver,
 };
 use crate::mask::Method;
 
@@ -20,6 +20,7 @@ pub(super) fn validate(contract: &Contract) -> Result<(), ContractError> {
     twins(contract, &mut problems);
     elements(contract, &mut problems);
     history::check(contract, &mut problems);
+    service::check(contract, &mut problems);
     match &contract.layer {
         Layer::Bronze(bronze) => sound_record::check(contract, bronze, &mut problems),
         Layer::Silver(silver) => sound_silver::table(contract, silver, &mut problems),

@@ -14,6 +14,8 @@ pub const SCHEMA_URL: &str = "https://openlineage.io/spec/2-0-2/OpenLineage.json
 pub enum EventType {
     /// It began.
     Start,
+    /// It goes on, and says what it measures.
+    Running,
     /// It ended well.
     Complete,
     /// It ended with an error.
@@ -28,6 +30,7 @@ impl EventType {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Start => "start",
+            Self::Running => "running",
             Self::Complete => "complete",
             Self::Fail => "fail",
             Self::Abort => "abort",
@@ -37,7 +40,13 @@ impl EventType {
     /// Returns the event of a name.
     #[must_use]
     pub fn of_name(name: &str) -> Option<Self> {
-        [Self::Start, Self::Complete, Self::Fail, Self::Abort].into_iter().find(|kind| kind.name() == name)
+        [Self::Start, Self::Running, Self::Complete, Self::Fail, Self::Abort].into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Whether nothing comes after it.
+    #[must_use]
+    pub const fn ends(self) -> bool {
+        matches!(self, Self::Complete | Self::Fail | Self::Abort)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The facets of OpenLineage that Sluice writes; each knows its key and its schema.
 
-use super::columns::Origins;
+use super::{columns::Origins, metrics::Measure};
 use crate::{Ledger, RunId};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -355,11 +355,20 @@ pub struct SluiceFacet {
     /// What became of the rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ledger: Option<Ledger>,
+    /// `_source` of the rows, for a table that has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Wall-clock milliseconds from the beginning to the end, where one process has seen both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+    /// What the program measured of its table.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub measures: BTreeMap<Measure, f64>,
 }
 
 impl Facet for SluiceFacet {
     const KEY: &'static str = "sluice_run";
-    const SCHEMA: &'static str = "1-0-0/SluiceRunFacet";
+    const SCHEMA: &'static str = "1-1-0/SluiceRunFacet";
     const OWN: bool = true;
 }
 

@@ -3,6 +3,7 @@
 //! [`columns`] says what a column is made from, [`derivation`] tells it for Bronze and Silver from their contracts (for Gold
 //! `lake-sql` does, from the model). [`dataset`] names tables and sources, [`record`] turns the beginning and the end of a run
 //! into [`event`]s with their [`facet`]s, and [`outbox`] says under which name an event is kept until it is delivered.
+//! [`metrics`] says which numbers an event comes to.
 //!
 //! An event tells of tables, columns and counts. No value of a row is ever in one: no minimum, no maximum, no sample.
 
@@ -11,6 +12,7 @@ pub mod dataset;
 pub mod derivation;
 pub mod event;
 pub mod facet;
+pub mod metrics;
 pub mod outbox;
 pub mod record;
 mod silver;
@@ -21,4 +23,5 @@ pub use columns::{Derivation, Field, Origins, Transformation, Use};
 pub use dataset::{DatasetName, Places};
 pub use derivation::derivation;
 pub use event::{EventType, RunEvent};
+pub use metrics::Measure;
 pub use record::{Ending, Record};

@@ -11,6 +11,7 @@ use super::{
         ProcessingEngineFacet, SchemaFacet, SchemaField, SluiceFacet, SqlFacet, StorageFacet, SymlinksFacet, Tag, TagsFacet,
         VersionFacet, input_fields,
     },
+    metrics::Measure,
 };
 use crate::{
     Contract, Run, Summary,
@@ -60,6 +61,8 @@ pub struct Record {
     pub id: Uuid,
     run: Run,
     contract: (String, String),
+    /// `_source` of the rows, for a table that has one.
+    source: Option<&'static str>,
     producer: String,
     job: Job,
     judges: bool,
@@ -67,6 +70,7 @@ pub struct Record {
     outputs: Vec<Part>,
     versions: BTreeMap<String, i64>,
     assertions: Vec<Assertion>,
+    measures: BTreeMap<Measure, f64>,
 }
 
 /// A dataset of a run.
@@ -98,12 +102,14 @@ impl Record {
             id,
             run: run.clone(),
             contract: (contract.reference(), contract.hash.clone()),
+            source: contract.bronze().map(|bronze| bronze.source.name()),
             job: describe.job(),
             judges: about.judges,
             inputs,
             outputs,
             versions: about.fixed.clone(),
             assertions: Vec::new(),
+            measures: BTreeMap::new(),
             producer,
         }
     }
@@ -126,10 +132,24 @@ impl Record {
         self.assertions = assertions;
     }
 
+    /// Adds what the program measured of its table; the run's end tells it.
+    pub fn measured(&mut self, measures: BTreeMap<Measure, f64>) {
+        self.measures = measures;
+    }
+
     /// The event of the beginning.
     #[must_use]
     pub fn started(&self) -> RunEvent {
         self.event(EventType::Start, self.run.started_at, None)
+    }
+
+    /// The event of a run that goes on: what it measures now, without what its beginning has told.
+    #[must_use]
+    pub fn running(&self, at: DateTime<Utc>, measures: BTreeMap<Measure, f64>) -> RunEvent {
+        let own = Self { measures, inputs: Vec::new(), outputs: Vec::new(), ..self.clone() };
+        let mut event = own.event(EventType::Running, self.after_start(at), None);
+        event.job.facets = Facets::default();
+        event
     }
 
     /// The event of the end. It is later than the beginning, whatever the clock did meanwhile.
@@ -140,7 +160,11 @@ impl Record {
             Ending::Failed(..) => EventType::Fail,
             Ending::Lost => EventType::Abort,
         };
-        self.event(kind, at.max(self.run.started_at + chrono::Duration::microseconds(1)), Some(ending))
+        self.event(kind, self.after_start(at), Some(ending))
+    }
+
+    fn after_start(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        at.max(self.run.started_at + chrono::Duration::microseconds(1))
     }
 
     /// The end of another attempt, of which only the beginning was told. It is later than that beginning, whatever the clocks of
@@ -164,7 +188,7 @@ impl Record {
         RunEvent {
             event_type,
             event_time,
-            run: EventRun { run_id: self.id, facets: self.run_facets(ending) },
+            run: EventRun { run_id: self.id, facets: self.run_facets(event_time, ending) },
             job: self.job.clone(),
             inputs: self.inputs.iter().map(|part| self.input(part, &versions, summary)).collect(),
             outputs: self.outputs.iter().map(|part| self.output(part, summary)).collect(),
@@ -173,7 +197,7 @@ impl Record {
         }
     }
 
-    fn run_facets(&self, ending: Option<Ending<'_>>) -> Facets {
+    fn run_facets(&self, at: DateTime<Utc>, ending: Option<Ending<'_>>) -> Facets {
         let run = &self.run;
         let (outcome, done_by, ledger) = match ending {
             None => (None, None, None),
@@ -200,6 +224,9 @@ impl Record {
             outcome: outcome.map(str::to_owned),
             done_by,
             ledger,
+            source: self.source.map(str::to_owned),
+            duration_ms: ending.and_then(|_| u64::try_from((at - run.started_at).num_milliseconds()).ok()),
+            measures: self.measures.clone(),
         };
         let job = ParentJob { namespace: self.job.namespace.clone(), name: self.job.name.clone() };
         let version = self.producer.rsplit('/').next().unwrap_or_default().to_owned();

@@ -13,7 +13,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
-fn contracts() -> ContractSet {
+pub(super) fn contracts() -> ContractSet {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts");
     let parse = |path: PathBuf| {
         let model = std::fs::read_to_string(path.with_file_name("model.sql")).ok();
@@ -25,7 +25,7 @@ fn contracts() -> ContractSet {
     ContractSet::new(bronze.chain(others).map(parse).collect()).unwrap()
 }
 
-fn run(program: &'static str, table: &str, attempt: u32) -> Run {
+pub(super) fn run(program: &'static str, table: &str, attempt: u32) -> Run {
     Run {
         id: RunId(Uuid::from_u128(7)),
         attempt,
@@ -46,7 +46,7 @@ fn places(contract: &Contract) -> Places {
     }
 }
 
-fn record(contracts: &ContractSet, run: &Run, judges: bool) -> Record {
+pub(super) fn record(contracts: &ContractSet, run: &Run, judges: bool) -> Record {
     let contract = contracts.get(&run.table).unwrap();
     Record::of(&About {
         run,

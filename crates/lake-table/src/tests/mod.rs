@@ -1,5 +1,6 @@
 //! What the commit protocol promises, on a directory or, when `SLUICE_TEST_LAKE` names one, on a bucket (`ci/s3`).
 
+mod compaction;
 mod conflicts;
 mod log;
 mod personal;

@@ -1,6 +1,7 @@
 //! Scans: partition columns, subsets and orders of columns, and files that cannot be read.
 
 use super::*;
+use crate::Shape;
 use arrow::{array::ArrayRef, compute::cast, util::pretty::pretty_format_batches};
 use rstest::rstest;
 
@@ -166,4 +167,28 @@ async fn a_table_that_is_not_the_contracts_is_refused(#[case] change: fn(&mut Ta
 
 fn schema(columns: &[(&str, DataType)]) -> arrow::datatypes::SchemaRef {
     Arc::new(Schema::new(columns.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true)).collect::<Vec<_>>()))
+}
+
+#[tokio::test]
+async fn a_shape_is_what_the_log_says_whatever_the_contract_says() {
+    let world = World::new();
+    assert!(Shape::read(&world.lake, &sales()).await.unwrap().is_none());
+    let table = world.sales(&[(1, 10)]).await;
+    let narrow = Arc::new(Schema::new(vec![Field::new("id", DataType::Int32, true)]));
+    let other = TableSpec { schema: narrow, partition_columns: vec!["id".into()], ..sales() };
+    assert!(Table::open(&world.lake, &other).await.is_err());
+    let shape = Shape::read(&world.lake, &other).await.unwrap().unwrap();
+    assert_eq!((shape.version, shape.id.as_str()), (table.version(), table.id()));
+    assert_eq!(shape.partition_columns, Vec::<String>::new());
+    let fields = shape.schema["fields"].as_array().unwrap();
+    let told: Vec<_> = fields.iter().map(|field| (field["name"].as_str().unwrap(), field["type"].as_str().unwrap())).collect();
+    assert_eq!(told, [("id", "long"), ("owner", "string"), ("amount", "long")]);
+}
+
+#[tokio::test]
+async fn a_shape_has_the_partition_columns_in_their_order() {
+    let world = World::new();
+    world.table(&partitioned()).await;
+    let shape = Shape::read(&world.lake, &partitioned()).await.unwrap().unwrap();
+    assert_eq!(shape.partition_columns, ["day", "source"]);
 }

@@ -151,6 +151,16 @@ fn service_levels_and_relationships_name_columns() {
             "0.yaml: service level `latency` needs an `element`: the `table.column` that tells how fresh the rows are",
         ),
         ("unit: h", "unit: y", "0.yaml: service level `latency` needs the unit `m`, `h` or `d`"),
+        (
+            "slaProperties:\n",
+            "slaProperties:\n  - {property: frequency, value: 0, unit: d}\n",
+            "0.yaml: service level `frequency` needs a value above 0 and the unit `m`, `h` or `d`",
+        ),
+        (
+            "slaProperties:\n",
+            "slaProperties:\n  - {property: frequency, value: 1, unit: week}\n",
+            "0.yaml: service level `frequency` needs a value above 0 and the unit `m`, `h` or `d`",
+        ),
         ("from: sellers.id", "from: sellers.di", "3.yaml: relationship names unknown column `di`; did you mean `id`?"),
         (
             "to: silver_sales.id",
@@ -370,4 +380,18 @@ fn roles_are_those_of_the_policy() {
         problem("reader"),
         "use contract contracts/0.yaml: role `reader` must not read the silver layer: the policy does not say so"
     );
+}
+
+#[test]
+fn service_levels_are_lengths_of_time() {
+    let with = |level: &str| {
+        let text = SILVER.replacen("slaProperties:\n", &format!("slaProperties:\n  - {{property: frequency, {level}}}\n"), 1);
+        Contract::parse(Path::new("contracts/0.yaml"), &text, None).unwrap()
+    };
+    for (level, seconds) in [("value: 15, unit: m", 900), ("value: 1.5, unit: h", 5_400), ("value: 1, unit: d", 86_400)] {
+        assert_eq!(with(level).frequency_seconds(), Some(seconds), "{level}");
+    }
+    assert_eq!(with("value: 1, unit: d").latency_seconds(), Some(86_400));
+    let silent = Contract::parse(Path::new("contracts/0.yaml"), SILVER, None).unwrap();
+    assert_eq!(silent.frequency_seconds(), None);
 }

@@ -1,7 +1,7 @@
 //! Rules about ages.
 
 use crate::{
-    Checks, Finding,
+    Checks, Finding, age_seconds,
     fixtures::{batch, contract, dates, finding, instants, observe, texts, window_end},
 };
 use arrow::array::{ArrayRef, RecordBatch};
@@ -102,6 +102,14 @@ fn ages_are_looked_at_apart_from_rows() {
     checks.observe_ages_batches(&[batch(vec![("at", instants(&[Some("2017-12-30T23:00:00Z"), None]))])]).unwrap();
     let report = checks.finish();
     assert_eq!((report.rows, finding(&report, "latency:at").measured), (1, Some(1.0)));
+    assert_eq!(age_seconds(&contract, &report.findings), Some(3600.0));
+}
+
+#[test]
+fn an_age_that_was_not_found_is_no_number() {
+    let contract = fresh("TIMESTAMP", 26.0, Some("h"), Some("things.at"));
+    assert_eq!(age_seconds(&contract, &Checks::of(&contract, window_end()).finish().findings), None);
+    assert_eq!(age_seconds(&contract, &[]), None);
 }
 
 #[test]

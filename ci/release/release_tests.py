@@ -1,0 +1,165 @@
+"""What the parts of the bundle promise, on small files: ci/bundle --test."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+import archive
+import compiler
+import elf
+import sbom
+from archive import Entry
+
+PROGRAM = "#include <math.h>\nint main(int c, char **v) { volatile double x = c; return hypot(x, 4) > 100; }\n"
+LOCK = """
+[[package]]
+name = "e2e"
+version = "0.1.0"
+[[package]]
+name = "serde"
+version = "1.0.0"
+source = "registry"
+checksum = "aa00000000000000000000000000000000000000000000000000000000000000"
+[[package]]
+name = "macros"
+version = "1.0.0"
+source = "registry"
+checksum = "bb00000000000000000000000000000000000000000000000000000000000000"
+[[package]]
+name = "zstd-sys"
+version = "2.1.3+zstd.1.5.7"
+source = "registry"
+checksum = "cc00000000000000000000000000000000000000000000000000000000000000"
+[[package]]
+name = "only-tests"
+version = "1.0.0"
+source = "registry"
+checksum = "dd00000000000000000000000000000000000000000000000000000000000000"
+"""
+
+
+def package(name: str, version: str = "1.0.0", licence: str | None = "MIT/Apache-2.0", kind: str = "lib") -> dict:
+    """Returns a package as `cargo metadata` shows it."""
+    return {"id": name, "name": name, "version": version, "license": licence, "license_file": None, "targets": [{"kind": [kind]}]}
+
+
+def edge(name: str, kind: str | None = None) -> dict:
+    """Returns an edge of the resolved graph."""
+    return {"pkg": name, "dep_kinds": [{"kind": kind, "target": None}]}
+
+
+METADATA = {
+    "packages": [
+        package("e2e", "0.1.0", "Apache-2.0"), package("serde"), package("macros", kind="proc-macro"),
+        package("zstd-sys", "2.1.3+zstd.1.5.7"), package("only-tests"),
+    ],
+    "workspace_members": ["e2e"],
+    "resolve": {"nodes": [
+        {"id": "e2e", "deps": [edge("serde"), edge("only-tests", "dev")]},
+        {"id": "serde", "deps": [edge("macros"), edge("zstd-sys")]}, {"id": "macros", "deps": []}, {"id": "zstd-sys", "deps": []},
+        {"id": "only-tests", "deps": []},
+    ]},
+}  # fmt: skip
+
+
+class Bill(unittest.TestCase):
+    """The bill of materials."""
+
+    def setUp(self) -> None:
+        self.found = sbom.document(METADATA, LOCK, "e2e", ("driver", "1.11.0"), 1700000000)
+        self.parts = {one["name"]: one for one in self.found["components"]}
+
+    def test_it_lists_what_is_linked_and_what_only_builds_and_no_test(self) -> None:
+        scopes = {name: one["scope"] for name, one in self.parts.items()}
+        self.assertEqual(scopes, {
+            "serde": "required", "macros": "excluded", "zstd-sys": "required", "zstd": "required", "driver": "required",
+        })  # fmt: skip
+
+    def test_it_knows_the_c_library_in_a_crate(self) -> None:
+        self.assertEqual(self.parts["zstd"]["version"], "1.5.7")
+
+    def test_it_has_checksums_and_spdx(self) -> None:
+        self.assertTrue(self.parts["serde"]["hashes"][0]["content"].startswith("aa"))
+        self.assertEqual(self.parts["serde"]["licenses"], [{"expression": "MIT OR Apache-2.0"}])
+
+    def test_the_same_lock_gives_the_same_bytes(self) -> None:
+        turned = {**METADATA, "packages": METADATA["packages"][::-1]}
+        again = sbom.document(turned, LOCK, "e2e", ("driver", "1.11.0"), 1700000000)
+        self.assertEqual(sbom.render(again), sbom.render(self.found))
+
+    def test_a_crate_without_a_licence_is_refused(self) -> None:
+        bare = {**METADATA, "packages": [package("e2e", "0.1.0"), package("serde", licence=None), *METADATA["packages"][2:]]}
+        with self.assertRaisesRegex(ValueError, "serde 1.0.0 names no licence"):
+            sbom.document(bare, LOCK, "e2e", ("driver", "1.11.0"), 0)
+
+
+class Packed(unittest.TestCase):
+    """The archive."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def pack(self, name: str, entries: list[Entry]) -> str:
+        """Packs and returns the hash."""
+        archive.write(self.folder / name, entries, 1700000000)
+        return archive.digest(self.folder / name)
+
+    def test_order_time_and_place_leave_no_trace(self) -> None:
+        file = self.folder / "file"
+        file.write_text("content")
+        entries = [Entry("bin/b", link="a"), Entry("bin/a", file=file, mode=0o755), Entry("note", content=b"x")]
+        first = self.pack("one.tar.gz", entries)
+        os.utime(file, (1, 1))
+        file.chmod(0o600)
+        self.assertEqual(self.pack("deeper/another.tar.gz", entries[::-1]), first)
+        file.write_text("Content")
+        self.assertNotEqual(self.pack("third.tar.gz", entries), first)
+
+    def test_the_manifest_is_what_sha256sum_reads_links_included(self) -> None:
+        self.pack("one.tar.gz", [Entry("bin/b", link="a"), Entry("bin/a", content=b"x")])
+        subprocess.run(["tar", "xzf", "one.tar.gz"], cwd=self.folder, check=True)
+        subprocess.run(["sha256sum", "--check", "--quiet", "MANIFEST"], cwd=self.folder, check=True)
+        (self.folder / "bin" / "a").write_text("y")
+        done = subprocess.run(["sha256sum", "--check", "--quiet", "MANIFEST"], cwd=self.folder, check=False, capture_output=True)
+        self.assertNotEqual(done.returncode, 0)
+
+    def test_two_entries_of_one_name_are_refused(self) -> None:
+        with self.assertRaises(ValueError):
+            self.pack("one.tar.gz", [Entry("a", content=b"x"), Entry("a", content=b"y")])
+
+
+class Needs(unittest.TestCase):
+    """What an executable needs."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (self.folder / "main.c").write_text(PROGRAM)
+
+    def link(self, *more: str) -> elf.Needs:
+        """Links the small program and reads what it needs; it must also run."""
+        command = ["cc", "-O1", "-fno-builtin", "main.c", *more, "-o", "main", "-Wl,--no-as-needed", "-lm"]
+        subprocess.run(command, cwd=self.folder, check=True)
+        subprocess.run([self.folder / "main"], check=True)
+        return elf.read(self.folder / "main")
+
+    def test_what_is_newer_than_the_system_is_named_with_its_symbol(self) -> None:
+        needs = elf.Needs(frozenset({"libc.so.6", "libssl.so.3"}), {"GLIBC": {(2, 34), (2, 38)}}, {"GLIBC_2.38": {"__isoc23_strtol"}})
+        said = elf.problems(needs)
+        self.assertEqual(len(said), 2)
+        self.assertIn("libssl.so.3", said[0])
+        self.assertIn("GLIBC_2.38 is needed by __isoc23_strtol", said[1])
+
+    def test_the_old_hypot_is_linked_and_works(self) -> None:
+        needs = self.link("-fPIC", str(compiler.HERE / "old_math.c"))
+        self.assertIn("libm.so.6", needs.libraries)
+        self.assertLess(max(needs.versions["GLIBC"]), (2, 35))
+        self.assertEqual(elf.problems(needs), [])
+        self.assertTrue(any("hypot" in names for names in needs.symbols.values()))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,126 @@
+"""The bill of materials (CycloneDX 1.6): every crate that is linked, what C library it brings, and the Snowflake driver.
+
+From `cargo metadata` (what is linked, licences) and Cargo.lock (checksums); names, versions and order come from the two alone, so
+the same lock gives the same bytes. What only builds (build scripts, macros) is listed with the scope `excluded`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+import uuid
+from datetime import UTC, datetime
+
+SPEC = "1.6"
+# A crate that compiles a C library into the executable -> the library, its licence, and where its version stands in the crate's.
+C_LIBRARIES = {
+    "rdkafka-sys": ("librdkafka", "BSD-2-Clause", r"\+(.+)"),
+    "openssl-src": ("openssl", "Apache-2.0", r"\+(.+)"),
+    "zstd-sys": ("zstd", "BSD-3-Clause", r"\+zstd\.(.+)"),
+    "lz4-sys": ("lz4", "BSD-2-Clause", r"\+lz4-(.+)"),
+    "liblzma-sys": ("xz", "0BSD", None),
+    "aws-lc-sys": ("aws-lc", "ISC AND (Apache-2.0 OR ISC)", None),
+}
+
+
+def document(metadata: dict, lock: str, root: str, driver: tuple[str, str], epoch: int) -> dict:
+    """Returns the bill of `root`, the workspace's package that is shipped; `driver` is name and version of a wheel from PyPI."""
+    checksums = {
+        (package["name"], package["version"]): package.get("checksum") for package in tomllib.loads(lock)["package"]
+    }
+    packages = {package["id"]: package for package in metadata["packages"]}
+    start = next(identity for identity, package in packages.items() if package["name"] == root)
+    edges = {node["id"]: node["deps"] for node in metadata["resolve"]["nodes"]}
+    linked = _reached(start, edges, packages, {None})
+    built = _reached(start, edges, packages, {None, "build"}, through_macros=True)
+    members = set(metadata["workspace_members"])
+    components = [
+        _component(packages[identity], checksums, identity in linked, identity in members) for identity in built - {start}
+    ]
+    components += [part for identity in built for part in _c_library(packages[identity])]
+    components.append(_driver(*driver))
+    components.sort(key=lambda one: one["bom-ref"])
+    own = packages[start]
+    body = {
+        "bomFormat": "CycloneDX", "specVersion": SPEC, "version": 1,
+        "metadata": {
+            "timestamp": datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "component": {
+                "type": "application", "bom-ref": "sluice", "name": "sluice", "version": own["version"],
+                "licenses": _licenses(own),
+            },
+        },
+        "components": components,
+    }  # fmt: skip
+    # Named by its content, so that the same content has the same name.
+    serial = uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(body, sort_keys=True))
+    return {**body, "serialNumber": f"urn:uuid:{serial}"}
+
+
+def render(found: dict) -> bytes:
+    """Returns the document's bytes."""
+    return (json.dumps(found, indent=1, sort_keys=True) + "\n").encode()
+
+
+def _reached(start: str, edges: dict, packages: dict, kinds: set, *, through_macros: bool = False) -> set[str]:
+    found, open_ends = {start}, [start]
+    while open_ends:
+        for edge in edges[open_ends.pop()]:
+            if not kinds & {kind["kind"] for kind in edge["dep_kinds"]} or edge["pkg"] in found:
+                continue
+            # A macro runs in the compiler: neither it nor what it is made from is linked.
+            if not through_macros and any("proc-macro" in target["kind"] for target in packages[edge["pkg"]]["targets"]):
+                continue
+            found.add(edge["pkg"])
+            open_ends.append(edge["pkg"])
+    return found
+
+
+def _component(package: dict, checksums: dict, linked: bool, own: bool) -> dict:
+    name, version = package["name"], package["version"]
+    reference = f"sluice/{name}@{version}" if own else f"pkg:cargo/{name}@{version.replace('+', '%2B')}"
+    found = {
+        "type": "library", "bom-ref": reference, "name": name, "version": version, "licenses": _licenses(package),
+        "scope": "required" if linked else "excluded",
+    }  # fmt: skip
+    if not own:
+        found["purl"] = reference
+        checksum = checksums.get((name, version))
+        if not checksum:
+            raise ValueError(f"Cargo.lock has no checksum of {name} {version}")
+        found["hashes"] = [{"alg": "SHA-256", "content": checksum}]
+    return found
+
+
+def _licenses(package: dict) -> list[dict]:
+    """Returns the licence as an SPDX expression; `/` between licences is how crates wrote OR before there was one."""
+    if package.get("license"):
+        return [{"expression": package["license"].replace("/", " OR ")}]
+    if package.get("license_file"):
+        return [{"license": {"name": f"see {package['license_file']} of the crate"}}]
+    raise ValueError(f"{package['name']} {package['version']} names no licence")
+
+
+def _c_library(package: dict) -> list[dict]:
+    if package["name"] not in C_LIBRARIES:
+        return []
+    name, license_, pattern = C_LIBRARIES[package["name"]]
+    matched = re.search(pattern, package["version"]) if pattern else None
+    if pattern and not matched:
+        raise ValueError(f"the version of {name} is not in that of {package['name']}, {package['version']}")
+    version = matched[1] if matched else f"of {package['name']} {package['version']}"
+    reference = f"sluice/c/{name}@{version}".replace(" ", "-")
+    return [{
+        "type": "library", "bom-ref": reference, "name": name, "version": version, "licenses": [{"expression": license_}],
+        "scope": "required", "description": f"C source inside the crate {package['name']}, linked statically",
+    }]  # fmt: skip
+
+
+def _driver(name: str, version: str) -> dict:
+    reference = f"pkg:pypi/{name}@{version}"
+    return {
+        "type": "library", "bom-ref": reference, "purl": reference, "name": name, "version": version,
+        "licenses": [{"expression": "Apache-2.0"}], "scope": "required",
+        "description": "shared library of the wheel, loaded by ingest-snowflake",
+    }  # fmt: skip

@@ -1,0 +1,335 @@
+//! Keeps running: looks at the topic, and commits what waits by rows, bytes or age, until SIGTERM.
+//!
+//! Each commit is what a run on its own does: it plans from the table's own log up to the watermarks, compares the last landed
+//! records, reads exactly the planned offsets, and commits rows and progress together. Nothing is kept between two commits, so
+//! there is nothing to lose: a process that is killed leaves a topic with records that wait. Of two copies at once one commits, and
+//! the other plans anew.
+//!
+//! A commit's window is the one of the caller's length in which it is made, so a day's rows stand in the day's partition.
+
+use crate::{
+    Args, Landed,
+    broker::{Asking, Broker, Topic},
+    commit,
+    error::KafkaFault,
+    flush::{Limits, Reason, Size, Waiting},
+    lag::{self, Behind, Lag},
+    land, marks,
+    plan::{self, Planned, Stored},
+    reading, stored, summary,
+};
+use anyhow::Context as _;
+use chrono::DateTime;
+use lake_core::{
+    Fault, Ledger, Summary, Window,
+    contract::bronze::KafkaSource,
+    fault::Faulty as _,
+    gauge::{Gauge, Unit},
+    summary::Outcome,
+};
+use lake_edge::{Attach as _, Edge, Termination};
+use lake_table::Table;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+use tokio::time::MissedTickBehavior;
+
+/// Between two looks at the topic: what a lag may be told too small, and what a commit may come late.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Between two readings of the gauges that are told.
+const TELL_EVERY: Duration = Duration::from_secs(30);
+
+/// What there is to do.
+pub(crate) struct Job {
+    pub(crate) args: Args,
+    pub(crate) edge: Edge,
+    pub(crate) source: KafkaSource,
+    pub(crate) broker: Broker,
+    pub(crate) table: Table,
+}
+
+/// Lands what comes until SIGTERM, and returns what all commits came to.
+pub(crate) async fn run(job: Job, mut termination: Termination) -> anyhow::Result<Summary> {
+    let mut stream = Stream::new(job);
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        // Whatever is under way may be dropped, but a commit: what was read and not committed is read again.
+        let flush = tokio::select! {
+            biased;
+            () = termination.came() => break,
+            flush = stream.next(&mut looks) => flush?,
+        };
+        let Some(flush) = flush else { continue };
+        stream.commit(flush).await?;
+        tokio::select! {
+            biased;
+            () = termination.came() => break,
+            compacted = stream.compact() => compacted?,
+        }
+    }
+    stream.tell().await;
+    Ok(stream.end().await)
+}
+
+/// What was read and waits for its commit.
+struct Flush {
+    topic: Topic,
+    before: Stored,
+    landed: Landed,
+    summary: Summary,
+    reason: Reason,
+    begun: Instant,
+}
+
+/// What all commits came to.
+#[derive(Default)]
+struct Done {
+    commits: u64,
+    compactions: u64,
+    ledger: Ledger,
+    bytes_written: u64,
+    last: Option<Summary>,
+}
+
+struct Stream {
+    job: Job,
+    asking: Asking,
+    limits: Limits,
+    size: Size,
+    /// What has landed; none before the log was read.
+    stored: Option<Stored>,
+    lag: Lag,
+    /// The caller's window.
+    window: Window,
+    heard: Instant,
+    told: Option<Instant>,
+    done: Done,
+}
+
+impl Stream {
+    fn new(job: Job) -> Self {
+        Self {
+            asking: job.broker.asking(&job.source.topic),
+            limits: Limits::of(&job.args.stream),
+            size: Size::default(),
+            stored: None,
+            lag: Lag::default(),
+            window: job.edge.run.window,
+            heard: Instant::now(),
+            told: None,
+            done: Done::default(),
+            job,
+        }
+    }
+
+    /// Waits for the next look, and reads what waits when that is due.
+    async fn next(&mut self, looks: &mut tokio::time::Interval) -> anyhow::Result<Option<Flush>> {
+        looks.tick().await;
+        let Some(topic) = self.look().await? else { return Ok(None) };
+        if self.stored.is_none() {
+            self.learn(&topic).await?;
+        }
+        self.lag.look(&topic, lake_edge::now());
+        if self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+            self.tell().await;
+        }
+        match self.due(&topic) {
+            Some(reason) => self.read(reason).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Asks for the topic; `None` while no broker answers, as when leaders move, for no longer than the caller allows.
+    async fn look(&mut self) -> anyhow::Result<Option<Topic>> {
+        match self.asking.topic().await {
+            Ok(topic) => {
+                self.heard = Instant::now();
+                Ok(Some(topic))
+            }
+            Err(error) if error.fault() == Fault::Transient && self.heard.elapsed() < self.job.broker.timeout => {
+                tracing::warn!(%error, "topic not seen");
+                Ok(None)
+            }
+            Err(error) => Err(error).attach().with_context(|| reading(&self.job.source)),
+        }
+    }
+
+    /// Reads from the log what has landed.
+    async fn learn(&mut self, topic: &Topic) -> anyhow::Result<()> {
+        let stored = stored(&self.job.table, topic).await?;
+        let marks = marks(&self.job.table, topic).await?;
+        for (partition, offset) in &stored {
+            let at = marks.get(partition).and_then(|mark| DateTime::from_timestamp_millis(mark.timestamp_ms()?));
+            self.lag.landed(*partition, offset + 1, at);
+        }
+        self.stored = Some(stored);
+        Ok(())
+    }
+
+    /// Returns the limit that what waits has reached, if any.
+    fn due(&self, topic: &Topic) -> Option<Reason> {
+        match self.planned(topic, self.stored.as_ref().unwrap_or(&Stored::new())) {
+            Ok(planned) => {
+                let waiting = Waiting { rows: planned.rows(), age: self.lag.age(lake_edge::now()) };
+                self.limits.reached(waiting, self.size)
+            }
+            Err(error) => {
+                // Another copy may have landed what is gone from the topic since: the log decides.
+                tracing::debug!(%error, "plan made anew");
+                Some(Reason::Age)
+            }
+        }
+    }
+
+    fn planned(&self, topic: &Topic, stored: &Stored) -> Result<Planned, KafkaFault> {
+        plan::plan(topic, stored, &self.job.args.accept_loss)
+    }
+
+    /// Reads what waits, up to the bound of a commit; `None` when nothing does.
+    async fn read(&mut self, reason: Reason) -> anyhow::Result<Option<Flush>> {
+        let begun = Instant::now();
+        // The table before the topic: what another copy has landed by now lies before the watermarks.
+        self.job.table.reload().await.attach()?;
+        let Some(topic) = self.look().await? else { return Ok(None) };
+        self.learn(&topic).await?;
+        let before = self.stored.clone().unwrap_or_default();
+        let planned = self.planned(&topic, &before).attach().with_context(|| reading(&self.job.source))?;
+        let marks = marks(&self.job.table, &topic).await?;
+        let planned = planned.bounded(self.limits.rows_max(self.size)).comparing(&topic, &before, &marks);
+        if planned == Planned::default() {
+            return Ok(None);
+        }
+        let now = lake_edge::now();
+        self.job.edge.run.window = self.window.at(now);
+        self.job.edge.run.started_at = now;
+        let Job { edge, source, broker, table, .. } = &self.job;
+        let landed = land(edge, source, broker, &topic, table, &planned).await.with_context(|| reading(source))?;
+        let mut summary = summary(edge, &topic, &planned, &landed);
+        summary.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        summary.facts.insert("flushed_by".to_owned(), reason.name().into());
+        summary.facts.insert("lag".to_owned(), lag::fact(&self.behind_after(&landed)));
+        Ok(Some(Flush { topic, before, landed, summary, reason, begun }))
+    }
+
+    /// How far each partition is behind once this is committed.
+    fn behind_after(&self, landed: &Landed) -> BTreeMap<i32, Behind> {
+        let mut lag = self.lag.clone();
+        landed.last.iter().for_each(|(partition, offset)| lag.landed(*partition, offset + 1, None));
+        lag.read(lake_edge::now())
+    }
+
+    /// Commits what was read, unless another copy was first: then it is planned anew.
+    async fn commit(&mut self, flush: Flush) -> anyhow::Result<()> {
+        let Flush { topic, before, landed, summary, reason, begun } = flush;
+        let last = landed.last.clone();
+        let (rows, bytes) = (landed.read, landed.bytes);
+        let Some(committed) = commit(&mut self.job.table, &topic, &before, landed, summary).await? else {
+            tracing::warn!("records landed by another run");
+            self.stored = None;
+            return Ok(());
+        };
+        self.size.learn(rows, bytes);
+        for (partition, offset) in last {
+            self.lag.landed(partition, offset + 1, None);
+            self.stored.get_or_insert_default().insert(partition, offset);
+        }
+        let behind = lag::total(&self.lag.read(lake_edge::now()));
+        let (version, milliseconds, flushed_by) = (committed.table_version, begun.elapsed().as_millis(), reason.name());
+        let (lag_records, lag_seconds) = (behind.records, behind.seconds);
+        tracing::info!(rows, bytes, version, flushed_by, milliseconds, lag_records, lag_seconds, "records committed");
+        self.done.take(committed);
+        Ok(())
+    }
+
+    /// Puts small files together once there are too many.
+    async fn compact(&mut self) -> anyhow::Result<()> {
+        let small_files_max = usize::try_from(self.job.args.stream.small_files_max).unwrap_or(usize::MAX);
+        let begun = Instant::now();
+        if let Some(done) = self.job.table.compact(small_files_max).await? {
+            self.done.compactions += 1;
+            let (files_before, files_after, rows) = (done.files_before, done.files_after, done.rows);
+            let milliseconds = begun.elapsed().as_millis();
+            tracing::info!(files_before, files_after, rows, version = done.version, milliseconds, "files compacted");
+        }
+        Ok(())
+    }
+
+    /// Tells how far the table is behind, and of how many files it is made.
+    async fn tell(&mut self) {
+        let mut gauges = lag::gauges(&self.lag.read(lake_edge::now()));
+        let files = u64::try_from(self.job.table.files().len()).unwrap_or(u64::MAX);
+        gauges.push(Gauge { name: "live_files", unit: Unit::Count, part: None, value: files });
+        self.job.edge.tell_gauges(gauges).await;
+        self.told = Some(Instant::now());
+    }
+
+    async fn end(self) -> Summary {
+        let lag = lag::fact(&self.lag.read(lake_edge::now()));
+        self.asking.close().await;
+        let version = self.job.table.version();
+        let summary = Summary { window: self.window, table_version: Some(version), ..self.job.edge.summary() };
+        self.done.summary(summary, lag)
+    }
+}
+
+impl Done {
+    fn take(&mut self, committed: Summary) {
+        self.commits += 1;
+        self.ledger += committed.ledger;
+        self.bytes_written += committed.bytes_written;
+        self.last = Some(committed);
+    }
+
+    /// What the whole stream did: a sum of its commits, each of which has its own summary in the log.
+    fn summary(self, mut summary: Summary, lag: serde_json::Value) -> Summary {
+        summary.ledger = self.ledger;
+        summary.bytes_written = self.bytes_written;
+        if let Some(last) = self.last {
+            summary.outcome = Outcome::Committed;
+            summary.inputs = last.inputs;
+        }
+        let facts = [("commits", self.commits.into()), ("compactions", self.compactions.into()), ("lag", lag)];
+        summary.facts.extend(facts.map(|(name, value)| (name.to_owned(), value)));
+        summary
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lake_core::RunId;
+
+    fn begun() -> Summary {
+        let id: RunId = "00000000-0000-7000-8000-000000000001".parse().unwrap();
+        Summary::begun(id, "ingest-kafka", "bronze_kafka_orders", "2017-12-30".parse().unwrap())
+    }
+
+    fn committed(rows: u64, offset: i64) -> Summary {
+        Summary {
+            outcome: Outcome::Committed,
+            inputs: BTreeMap::from([("kafka/c/t/0".to_owned(), offset)]),
+            ledger: Ledger { read: rows, accepted: rows, ..Ledger::default() },
+            bytes_written: rows * 10,
+            ..begun()
+        }
+    }
+
+    #[test]
+    fn the_end_tells_the_sum_of_all_commits() {
+        let mut done = Done::default();
+        done.take(committed(3, 2));
+        done.take(committed(4, 6));
+        let summary = done.summary(begun(), serde_json::json!({}));
+        assert_eq!((summary.outcome, summary.ledger.read, summary.ledger.accepted), (Outcome::Committed, 7, 7));
+        assert_eq!((summary.inputs["kafka/c/t/0"], summary.bytes_written), (6, 70));
+        assert_eq!((&summary.facts["commits"], &summary.facts["compactions"]), (&2.into(), &0.into()));
+    }
+
+    #[test]
+    fn a_stream_without_records_has_changed_nothing() {
+        let summary = Done::default().summary(begun(), serde_json::json!({}));
+        assert_eq!((summary.outcome, summary.ledger), (Outcome::Unchanged, Ledger::default()));
+    }
+}

@@ -1,0 +1,133 @@
+"""What the service is asked to run: the launcher with one job and its steps. Pure, so that snapshots hold it."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from lakehouse import graph, policies, settings
+from lakehouse.identity import Attempt
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which steps of a job run, and with what arguments more than usual."""
+
+    # None: all.
+    tables: frozenset[str] | None = None
+    generation: int = 1
+    full_refresh: bool = False
+    # Arguments of every step that fills a Bronze table.
+    landing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Order:
+    """A job that is to run."""
+
+    job: dict
+    attempt: Attempt
+    window: str
+    release: str
+    versions: dict[str, int] = field(default_factory=dict)
+    choice: Choice = Choice()
+
+
+def steps(job: dict, choice: Choice) -> list[dict]:
+    """Returns the chosen steps of a job with their arguments."""
+    chosen = [step for step in job["steps"] if choice.tables is None or step["table"] in choice.tables]
+    return [{**step, "arguments": _arguments(step, choice)} for step in chosen]
+
+
+def _arguments(step: dict, choice: Choice) -> list[str]:
+    table = graph.tables()[step["table"]]
+    if step["work"] != "build":
+        return []
+    if table["layer"] == "bronze":
+        # Records of a stream have no window to run again.
+        again = choice.generation > 1 and "kafka" not in table["sources"]
+        return [*choice.landing, *(["--generation", str(choice.generation)] if again else [])]
+    # A new generation takes rows out of Bronze, and what has removed rows is only read as a whole.
+    anew = choice.full_refresh or (table["layer"] == "silver" and choice.generation > 1)
+    return ["--full-refresh"] if anew else []
+
+
+def launcher_arguments(order: Order) -> list[str]:
+    """Returns the arguments of the launcher, each an item of its own: no shell reads them."""
+    places = {name: settings.optional(name) for name in ("contracts", "secrets", "programs")}
+    job = {
+        "schema_version": 1,
+        "job": order.attempt.job,
+        "run_id": order.attempt.run_id,
+        "attempt": order.attempt.number,
+        "release": order.release,
+        "lake": settings.required("lake"),
+        "window": order.window,
+        **{name: place for name, place in places.items() if place},
+        "versions": order.versions,
+    }
+    found = ["--job", _json(job)]
+    for step in steps(order.job, order.choice):
+        found += ["--step", _json(step)]
+    return found
+
+
+def _json(value: dict) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def artifacts(release: str) -> str:
+    """Returns the folder of a release, which never changes once it is there."""
+    return f"{settings.required('artifacts').rstrip('/')}/{release}"
+
+
+def job_driver(order: Order) -> dict:
+    """Returns what the service starts."""
+    cores, memory = policies.DRIVERS[order.job["layer"]]
+    options = {
+        "spark.archives": f"{artifacts(order.release)}/sluice.tar.gz#environment",
+        "spark.driver.cores": cores,
+        "spark.driver.memory": memory,
+        "spark.dynamicAllocation.enabled": "false",
+        "spark.executor.cores": "1",
+        "spark.executor.instances": "1",
+        "spark.executor.memory": "1g",
+    }
+    return {
+        "sparkSubmit": {
+            "entryPoint": f"{artifacts(order.release)}/launcher.py",
+            "entryPointArguments": launcher_arguments(order),
+            "sparkSubmitParameters": " ".join(f"--conf {name}={value}" for name, value in options.items()),
+        }
+    }
+
+
+def overrides() -> dict | None:
+    """Returns the variables of the programs and where their logs go."""
+    found: dict = {}
+    env = {f"spark.emr-serverless.driverEnv.{name}": value for name, value in sorted(settings.driver_env().items())}
+    if env:
+        found["applicationConfiguration"] = [{"classification": "spark-defaults", "properties": env}]
+    group = settings.optional("log_group")
+    if group:
+        logs = {"enabled": True, "logGroupName": group, "logTypes": {"SPARK_DRIVER": ["STDOUT", "STDERR"]}}
+        found["monitoringConfiguration"] = {"cloudWatchLoggingConfiguration": logs}
+    return found or None
+
+
+def patience(job: dict) -> timedelta:
+    """Returns how long a job is waited for, from its start on; then it is ended."""
+    minutes = job["timeout_minutes"]
+    return timedelta(minutes=minutes) + policies.QUEUE if minutes else timedelta(minutes=policies.STREAM_MINUTES)
+
+
+def config(order: Order) -> dict:
+    """Returns the parts of the request that the operator has no parameter for.
+
+    The token stands here, since only `config` may differ between attempts. Retries are Airflow's: the service makes one attempt.
+    """
+    return {
+        "clientToken": order.attempt.client_token,
+        "executionTimeoutMinutes": order.job["timeout_minutes"] or policies.STREAM_MINUTES_MAX,
+        "retryPolicy": {"maxAttempts": 1},
+        "tags": {"dag": order.attempt.dag, "job": order.attempt.job, "layer": order.job["layer"]},
+    }

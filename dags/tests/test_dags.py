@@ -1,0 +1,206 @@
+"""The DAGs as documents: they import, keep the policies, and are drawn from the graph alone."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from conftest import DAGS
+from lakehouse import graph, policies
+from running import AT, Instance, begin
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+NAMES = {"lake_daily", "lake_behavior", "lake_stream", "lake_backfill", "lake_watchdog"}
+# Only Airflow's own start-up is not counted: it is the same for a folder without DAGs.
+IMPORT = """
+import socket, sys, time
+def refuse(*_): raise AssertionError("the import of the DAGs uses the network")
+socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
+from airflow.dag_processing.dagbag import DagBag
+began = time.monotonic()
+bag = DagBag(sys.argv[1], include_examples=False)
+assert not bag.import_errors, bag.import_errors
+print("tasks", sorted(f"{dag.dag_id}.{task.task_id}" for dag in bag.dags.values() for task in dag.tasks))
+print("seconds", time.monotonic() - began)
+"""
+
+
+def imported(folder: Path, settings: bool = True) -> dict[str, str]:
+    """Imports the DAGs of a folder in a process of its own and returns what it prints."""
+    env = {name: value for name, value in os.environ.items() if settings or not name.startswith("AIRFLOW__SLUICE__")}
+    command = [sys.executable, "-c", IMPORT, str(folder)]
+    done = subprocess.run(command, env=env | {"PYTHONPATH": str(folder)}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
+    return dict(line.split(" ", 1) for line in done.stdout.splitlines() if line.startswith(("tasks ", "seconds ")))
+
+
+def same(name: str, lines: list[str]) -> None:
+    """Compares with a snapshot; SNAPSHOT_UPDATE=1 writes it anew."""
+    text = "\n".join(lines) + "\n"
+    file = SNAPSHOTS / name
+    if os.environ.get("SNAPSHOT_UPDATE"):
+        file.write_text(text)
+    assert file.read_text() == text, f"{file} is not what the DAGs say: look at the difference, then SNAPSHOT_UPDATE=1"
+
+
+def test_the_dags_import_in_three_seconds_without_network_database_and_settings():
+    assert float(imported(DAGS, settings=False)["seconds"]) < 3
+
+
+def test_the_folder_holds_these_dags(dags):
+    assert set(dags) == NAMES == {file.stem for file in DAGS.glob("*.py")}
+
+
+def test_every_dag_keeps_the_policies(dags):
+    tags = {tag.value for tag in policies.Tag}
+    for dag in dags.values():
+        assert dag.tags and set(dag.tags) <= tags, dag.dag_id
+        assert all(word in dag.doc_md for word in ("*What.*", "*Owner.*", "*Is a rerun safe?*", "*When it fails.*")), dag.dag_id
+        assert dag.dagrun_timeout and not dag.catchup and dag.max_active_runs == 1, dag.dag_id
+        assert dag.description and dag.start_date == policies.START
+        for task in dag.tasks:
+            assert task.owner and task.owner != "airflow", task.task_id
+            assert task.retries == policies.RETRIES and task.retry_delay == policies.RETRY_DELAY
+            assert task.retry_exponential_backoff == policies.RETRY_BACKOFF and task.max_retry_delay
+            assert task.execution_timeout and task.execution_timeout < dag.dagrun_timeout, task.task_id
+            assert task.doc_md, task.task_id
+
+
+def test_a_failure_of_every_dag_is_told(dags):
+    told = {name: [notifier.target_arn for notifier in dag.on_failure_callback or []] for name, dag in dags.items()}
+    # The watchdog tells its findings itself.
+    assert told.pop("lake_watchdog") == []
+    assert all(targets == [os.environ["AIRFLOW__SLUICE__TOPIC_ARN"]] for targets in told.values()), told
+
+
+def test_a_task_is_waited_for_longer_than_its_job_may_take(dags):
+    for dag in dags.values():
+        for task in dag.tasks:
+            minutes = getattr(task, "job", {}).get("timeout_minutes")
+            if minutes:
+                waits = timedelta(seconds=task.waiter_delay * task.waiter_max_attempts)
+                assert timedelta(minutes=minutes) < waits < task.execution_timeout, task.task_id
+
+
+def test_schedules_are_those_of_the_requirement(dags):
+    assert dags["lake_daily"].schedule == "0 2 * * *"
+    assert dags["lake_behavior"].schedule == "*/15 * * * *"
+    assert dags["lake_stream"].schedule == "@continuous"
+    assert dags["lake_backfill"].schedule is None
+
+
+def test_the_graph_is_drawn_as_it_was(dags):
+    lines = []
+    for name, dag in sorted(dags.items()):
+        for task in sorted(dag.tasks, key=lambda task: task.task_id):
+            lines.append(f"{name}: {task.task_id} -> {', '.join(sorted(task.downstream_task_ids)) or '-'}")
+    same("graph.txt", lines)
+
+
+def handed(job: dict) -> dict:
+    """Returns XComs in which every job before has handed on version 7 of its tables."""
+    jobs = {each["job"]: each for each in graph.jobs("lake_daily")}
+    return {(before, "versions"): dict.fromkeys(jobs[before]["tables"], 7) for before in job["after"]}
+
+
+BACKFILL = {"window": "2017-12-30", "tables": ["bronze_fx_rates"], "downstream": True, "generation": 2, "full_refresh": False}
+
+
+def rendered(dags) -> list[tuple[str, dict]]:
+    """Returns each drawn job with its request, for a fixed run."""
+    found = []
+    for name, dag in sorted(dags.items()):
+        for task in dag.tasks:
+            if not hasattr(task, "job"):
+                continue
+            ti = Instance(name, task.task_id, xcoms=handed(task.job))
+            task, _ = begin(task, ti, BACKFILL if name == "lake_backfill" else None)
+            found.append((f"{name}.{task.task_id}", {field: getattr(task, field) for field in task.template_fields}))
+    return found
+
+
+def test_commands_are_rendered_as_they_were(dags):
+    lines = []
+    for name, request in rendered(dags):
+        submit = request["job_driver"]["sparkSubmit"]
+        lines += [f"== {name} ({request['name']})", f"role {request['execution_role_arn']}", f"config {json.dumps(request['config'])}"]
+        lines += [f"entry {submit['entryPoint']}", f"spark {submit['sparkSubmitParameters']}"]
+        lines += [f"overrides {json.dumps(request['configuration_overrides'])}", *submit["entryPointArguments"]]
+    same("commands.txt", lines)
+
+
+def test_nothing_is_left_of_a_template_and_no_argument_is_too_long(dags):
+    for name, request in rendered(dags):
+        assert "{{" not in json.dumps(request), name
+        submit = request["job_driver"]["sparkSubmit"]
+        assert len(submit["entryPointArguments"]) <= 1024 and len(submit["entryPoint"]) <= 4096, name
+        assert len(request["name"]) <= 256, name
+
+
+def test_every_input_is_handed_over_by_a_job_before():
+    """A build reads exactly what passed, so no input of a build may come from elsewhere."""
+    jobs = {job["job"]: job for job in graph.jobs("lake_daily")}
+    for job in jobs.values():
+        known = {table for before in [*job["after"], job["job"]] for table in jobs[before]["tables"]}
+        for step in job["steps"]:
+            assert set(step["inputs"]) <= known, f"{job['job']}: {step['program']} {step['table']}"
+
+
+def test_the_daily_run_builds_every_table(dags):
+    built = {table for task in dags["lake_daily"].tasks for table in task.job["tables"]}
+    assert built == set(graph.tables())
+
+
+def test_every_command_is_accepted_by_its_program(dags):
+    launcher, programs = DAGS / "jobs/launcher.py", os.environ.get("SLUICE_ALL_CLIS")
+    if not programs:
+        pytest.skip("SLUICE_ALL_CLIS names no executable: commands are not held against the programs")
+    env = os.environ | {"KAFKA_BOOTSTRAP": "kafka:9093", "SNOWFLAKE_ACCOUNT": "a", "SNOWFLAKE_USER": "u"}
+    env |= {"REDSHIFT_HOST": "r", "REDSHIFT_DATABASE": "d", "REDSHIFT_USER": "u"}
+    for name, request in rendered(dags):
+        arguments = request["job_driver"]["sparkSubmit"]["entryPointArguments"]
+        if "--step" not in arguments:
+            continue
+        shown = subprocess.run([sys.executable, str(launcher), *arguments, "--show"], capture_output=True, text=True, check=True)
+        for line in shown.stdout.splitlines():
+            program, *rest = json.loads(line)
+            command = [programs, Path(program).name, *rest, "--check-args"]
+            done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, f"{name}: {command}\n{done.stderr}"
+
+
+def test_the_graph_is_that_of_the_contracts():
+    programs = os.environ.get("SLUICE_ALL_CLIS")
+    if not programs:
+        pytest.skip("SLUICE_ALL_CLIS names no executable: the graph is not held against the contracts")
+    command = [programs, "run-pipeline", "plan", "--output", "json", "--contracts", str(DAGS.parent / "contracts")]
+    fresh = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    stale = "dags/graph.json is stale: run-pipeline plan --output json > dags/graph.json"
+    assert (DAGS / "graph.json").read_text() == fresh, stale
+
+
+def test_a_contract_more_is_a_task_more_with_no_other_edit(tmp_path):
+    copy = tmp_path / "dags"
+    shutil.copytree(DAGS, copy, ignore=shutil.ignore_patterns("tests", "__pycache__"))
+    found = json.loads((copy / "graph.json").read_text())
+    table = {**found["tables"]["bronze_fx_rates"], "sources": ["weather"], "jobs": {"lake_daily": "bronze_weather"}}
+    step = {"program": "ingest-weather", "table": "bronze_weather_days", "work": "build", "inputs": [], "timeout_seconds": 60}
+    daily = found["dags"]["lake_daily"]["jobs"]
+    job = {**daily[0], "job": "bronze_weather", "tables": ["bronze_weather_days"], "steps": [step]}
+    found["tables"]["bronze_weather_days"] = table
+    found["dags"]["lake_daily"]["jobs"] = [job, *daily]
+    (copy / "graph.json").write_text(json.dumps(found))
+    before, after = (set(json.loads(imported(folder)["tasks"].replace("'", '"'))) for folder in (DAGS, copy))
+    assert after - before == {"lake_daily.bronze_weather", "lake_backfill.bronze_weather"} and before < after
+
+
+def test_gold_has_a_deadline_that_the_triggerer_can_tell(dags):
+    (alert,) = dags["lake_daily"].deadline
+    assert AT + alert.interval == AT.replace(hour=3, minute=30)
+    assert alert.reference.reference_name == "DagRunLogicalDateDeadline"
+    # The triggerer does not have the DAGs' folder on its path.
+    assert alert.callback.path.startswith("airflow.providers.")
