@@ -13,11 +13,16 @@ use lake_quality::{
 };
 use lake_table::{Plan, Proposal, Table};
 
+/// Small files that a table's verdicts may have.
+pub(crate) const SMALL_FILES_MAX: usize = 32;
+
 /// Judges a table at a version.
 pub(crate) async fn judge(job: &Job<'_>) -> anyhow::Result<Judged> {
     let subject = Subject::open(job).await?;
     let key = subject.key(job);
     let mut verdicts = Table::open_or_create(job.lake, &verdict::spec()).await.attach()?;
+    // Each check adds a file, and every gate reads all of a table's: one that is judged each minute would soon be behind its stream.
+    verdicts.compact(SMALL_FILES_MAX).await?;
     let known = verdict::read(&verdicts, &key.table).await.attach()?;
     let passed = rows_passed(&known, &key.contract_hash, key.version);
     let mut application = key.application();
