@@ -3,7 +3,7 @@
 use crate::{DataFile, Table, TableError, obstacle::store_failed};
 use deltalake::{
     DeltaTable, DeltaTableError, ObjectMeta, Path,
-    kernel::{Action, Add},
+    kernel::{Action, Add, CommitInfo},
 };
 use futures::TryStreamExt as _;
 use lake_core::Summary;
@@ -134,14 +134,17 @@ impl Table {
     }
 
     /// Returns the summary of the next version when that is the commit with this token.
+    pub(crate) async fn own_commit(&self, token: &str) -> Option<Summary> {
+        serde_json::from_value(self.own_entry(token).await?.info.get(SUMMARY_KEY)?.clone()).ok()
+    }
+
+    /// Returns what the next version says of itself when that is the commit with this token.
     ///
     /// A store that answers late or with an error may have written the entry all the same; a second try then meets it.
-    pub(crate) async fn own_commit(&self, token: &str) -> Option<Summary> {
+    pub(crate) async fn own_entry(&self, token: &str) -> Option<CommitInfo> {
         let bytes = self.delta.log_store().read_commit_entry(u64::try_from(self.version()).ok()? + 1).await.ok()??;
         actions(&bytes).flatten().find_map(|action| match action {
-            Action::CommitInfo(info) if info.info.get(TOKEN_KEY).and_then(|value| value.as_str()) == Some(token) => {
-                serde_json::from_value(info.info.get(SUMMARY_KEY)?.clone()).ok()
-            }
+            Action::CommitInfo(info) if info.info.get(TOKEN_KEY).and_then(|value| value.as_str()) == Some(token) => Some(info),
             _ => None,
         })
     }
