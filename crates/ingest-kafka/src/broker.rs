@@ -54,6 +54,11 @@ impl Watch {
         }
     }
 
+    /// Forgets what was seen: a broker has answered since, so that what comes later has causes of its own.
+    fn forget(&self) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Seen::default();
+    }
+
     /// Whether a login or a certificate was refused.
     pub(crate) fn refused(&self) -> bool {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).refused.is_some()
@@ -97,14 +102,17 @@ pub(crate) struct Broker {
     pub(crate) timeout: Duration,
 }
 
+/// Per partition: first offset, and the one after the last.
+pub(crate) type Watermarks = BTreeMap<i32, (i64, i64)>;
+
 /// What a topic holds.
 #[derive(Debug, Clone)]
 pub(crate) struct Topic {
     /// Name.
     pub(crate) name: String,
     cluster: String,
-    /// Per partition: first offset, and the one after the last.
-    pub(crate) watermarks: BTreeMap<i32, (i64, i64)>,
+    /// What each partition holds.
+    pub(crate) watermarks: Watermarks,
 }
 
 impl Topic {
@@ -192,6 +200,11 @@ impl Broker {
         Asking { questions, end, seconds }
     }
 
+    /// Asks for a topic's watermarks on a connection of its own, and on the caller's thread.
+    pub(crate) fn watermarks(&self, name: &str) -> Result<Watermarks, KafkaFault> {
+        Ok(self.asker()?.ask(name)?.watermarks)
+    }
+
     fn asker(&self) -> Result<Asker, KafkaFault> {
         let (consumer, watch) = self.consumer()?;
         Ok(Asker { consumer, watch, timeout: self.timeout })
@@ -264,6 +277,7 @@ impl Asker {
             });
             watermarks.insert(partition, found?);
         }
+        watch.forget();
         Ok(Topic { name: name.to_owned(), cluster, watermarks })
     }
 }
@@ -306,6 +320,16 @@ mod tests {
         watch.error(KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure), "b/1: Disconnected (after 1ms in state X)");
         watch.error(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
         assert_eq!(watch.fault(3).to_string(), "connect to Kafka: b/1: SASL authentication error: no");
+    }
+
+    #[test]
+    fn a_login_that_was_refused_before_an_answer_is_no_cause_of_what_comes_after_it() {
+        let watch = Watch::default();
+        watch.error(KafkaError::Global(RDKafkaErrorCode::SaslAuthenticationFailed), "b/2: starting (after 1ms in state X)");
+        assert!(watch.refused());
+        watch.forget();
+        assert!(!watch.refused());
+        assert_eq!(watch.fault(3).to_string(), "connect to Kafka: no answer for 3 s");
     }
 
     #[test]

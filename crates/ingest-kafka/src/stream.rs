@@ -12,7 +12,7 @@ use crate::{
     broker::{Asking, Broker, Topic},
     commit,
     error::KafkaFault,
-    flush::{Limits, Reason, Size, Waiting},
+    flush::{self, Limits, Reason, Size, Waiting},
     lag::{self, Behind, Lag},
     land, marks,
     plan::{self, Planned, Stored},
@@ -21,9 +21,8 @@ use crate::{
 use anyhow::Context as _;
 use chrono::DateTime;
 use lake_core::{
-    Fault, Ledger, Summary, Window,
+    Ledger, Summary, Window,
     contract::bronze::KafkaSource,
-    fault::Faulty as _,
     gauge::{Gauge, Unit},
     summary::Outcome,
 };
@@ -103,7 +102,10 @@ struct Stream {
     lag: Lag,
     /// The caller's window.
     window: Window,
-    heard: Instant,
+    /// Whether a broker has answered.
+    answered: bool,
+    /// Since when nothing was read, try after try.
+    failing: Option<Instant>,
     told: Option<Instant>,
     done: Done,
 }
@@ -117,17 +119,43 @@ impl Stream {
             stored: None,
             lag: Lag::default(),
             window: job.edge.run.window,
-            heard: Instant::now(),
+            answered: false,
+            failing: None,
             told: None,
             done: Done::default(),
             job,
         }
     }
 
-    /// Waits for the next look, and reads what waits when that is due.
+    /// Waits for the next look, and reads what waits when that is due. What may pass by itself, as when leaders move and brokers
+    /// restart, is tried again for no longer than the caller allows.
     async fn next(&mut self, looks: &mut tokio::time::Interval) -> anyhow::Result<Option<Flush>> {
         looks.tick().await;
-        let Some(topic) = self.look().await? else { return Ok(None) };
+        let begun = Instant::now();
+        let flush = match self.step().await {
+            Err(error) if self.bears(&error, begun) => return Ok(None),
+            step => step?,
+        };
+        self.failing = None;
+        Ok(flush)
+    }
+
+    /// Says whether a step that failed is tried again.
+    fn bears(&mut self, error: &anyhow::Error, begun: Instant) -> bool {
+        let Some(fault) = error.downcast_ref::<KafkaFault>().filter(|fault| fault.may_pass(self.answered)) else {
+            return false;
+        };
+        let since = *self.failing.get_or_insert(begun);
+        let goes_on = since.elapsed() < self.job.broker.timeout;
+        if goes_on {
+            tracing::warn!(error = %fault, "topic not read");
+        }
+        goes_on
+    }
+
+    /// Looks at the topic, and reads what waits when that is due.
+    async fn step(&mut self) -> anyhow::Result<Option<Flush>> {
+        let topic = self.look().await?;
         if self.stored.is_none() {
             self.learn(&topic).await?;
         }
@@ -141,19 +169,11 @@ impl Stream {
         }
     }
 
-    /// Asks for the topic; `None` while no broker answers, as when leaders move, for no longer than the caller allows.
-    async fn look(&mut self) -> anyhow::Result<Option<Topic>> {
-        match self.asking.topic().await {
-            Ok(topic) => {
-                self.heard = Instant::now();
-                Ok(Some(topic))
-            }
-            Err(error) if error.fault() == Fault::Transient && self.heard.elapsed() < self.job.broker.timeout => {
-                tracing::warn!(%error, "topic not seen");
-                Ok(None)
-            }
-            Err(error) => Err(error).attach().with_context(|| reading(&self.job.source)),
-        }
+    /// Asks for the topic.
+    async fn look(&mut self) -> anyhow::Result<Topic> {
+        let topic = self.asking.topic().await.attach().with_context(|| reading(&self.job.source))?;
+        self.answered = true;
+        Ok(topic)
     }
 
     /// Reads from the log what has landed.
@@ -192,7 +212,7 @@ impl Stream {
         let begun = Instant::now();
         // The table before the topic: what another copy has landed by now lies before the watermarks.
         self.job.table.reload().await.attach()?;
-        let Some(topic) = self.look().await? else { return Ok(None) };
+        let topic = self.look().await?;
         self.learn(&topic).await?;
         let before = self.stored.clone().unwrap_or_default();
         let planned = self.planned(&topic, &before).attach().with_context(|| reading(&self.job.source))?;
@@ -208,7 +228,7 @@ impl Stream {
         let landed = land(edge, source, broker, &topic, table, &planned).await.with_context(|| reading(source))?;
         let mut summary = summary(edge, &topic, &planned, &landed);
         summary.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        summary.facts.insert("flushed_by".to_owned(), reason.name().into());
+        summary.facts.insert(flush::FACT.to_owned(), reason.name().into());
         summary.facts.insert("lag".to_owned(), lag::fact(&self.behind_after(&landed)));
         Ok(Some(Flush { topic, before, landed, summary, reason, begun }))
     }
