@@ -9,7 +9,7 @@
 
 use crate::{
     Args, Landed,
-    broker::{Asking, Broker, Topic},
+    broker::{Asking, Broker, Connections, Topic},
     commit,
     error::KafkaFault,
     flush::{self, Limits, Reason, Size, Waiting},
@@ -49,27 +49,14 @@ pub(crate) struct Job {
 }
 
 /// Lands what comes until SIGTERM, and returns what all commits came to.
-pub(crate) async fn run(job: Job, mut termination: Termination) -> anyhow::Result<Summary> {
+pub(crate) async fn run(job: Job, termination: Termination) -> anyhow::Result<Summary> {
     let mut stream = Stream::new(job);
-    let mut looks = tokio::time::interval(LOOK_EVERY);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        // Whatever is under way may be dropped, but a commit: what was read and not committed is read again.
-        let flush = tokio::select! {
-            biased;
-            () = termination.came() => break,
-            flush = stream.next(&mut looks) => flush?,
-        };
-        let Some(flush) = flush else { continue };
-        stream.commit(flush).await?;
-        tokio::select! {
-            biased;
-            () = termination.came() => break,
-            compacted = stream.compact() => compacted?,
-        }
+    let ended = stream.until(termination).await;
+    if ended.is_ok() {
+        stream.tell().await;
     }
-    stream.tell().await;
-    Ok(stream.end().await)
+    let summary = stream.end().await;
+    ended.map(|()| summary)
 }
 
 /// What was read and waits for its commit.
@@ -95,6 +82,7 @@ struct Done {
 struct Stream {
     job: Job,
     asking: Asking,
+    connections: Connections,
     limits: Limits,
     size: Size,
     /// What has landed; none before the log was read.
@@ -112,8 +100,11 @@ struct Stream {
 
 impl Stream {
     fn new(job: Job) -> Self {
+        let (broker, connections) = job.broker.watched();
+        let job = Job { broker, ..job };
         Self {
             asking: job.broker.asking(&job.source.topic),
+            connections,
             limits: Limits::of(&job.args.stream),
             size: Size::default(),
             stored: None,
@@ -124,6 +115,27 @@ impl Stream {
             told: None,
             done: Done::default(),
             job,
+        }
+    }
+
+    /// Lands what comes until SIGTERM.
+    async fn until(&mut self, mut termination: Termination) -> anyhow::Result<()> {
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            // Whatever is under way may be dropped, but a commit: what was read and not committed is read again.
+            let flush = tokio::select! {
+                biased;
+                () = termination.came() => return Ok(()),
+                flush = self.next(&mut looks) => flush?,
+            };
+            let Some(flush) = flush else { continue };
+            self.commit(flush).await?;
+            tokio::select! {
+                biased;
+                () = termination.came() => return Ok(()),
+                compacted = self.compact() => compacted?,
+            }
         }
     }
 
@@ -285,12 +297,15 @@ impl Stream {
         self.told = Some(Instant::now());
     }
 
+    /// Ends all connections, also that of a reader that was dropped, and returns what was done.
     async fn end(self) -> Summary {
         let lag = lag::fact(&self.lag.read(lake_edge::now()));
-        self.asking.close().await;
         let version = self.job.table.version();
         let summary = Summary { window: self.window, table_version: Some(version), ..self.job.edge.summary() };
-        self.done.summary(summary, lag)
+        let Self { job, asking, connections, done, .. } = self;
+        drop((job, asking));
+        connections.ended().await;
+        done.summary(summary, lag)
     }
 }
 
