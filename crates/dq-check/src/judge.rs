@@ -21,8 +21,6 @@ pub(crate) async fn judge(job: &Job<'_>) -> anyhow::Result<Judged> {
     let subject = Subject::open(job).await?;
     let key = subject.key(job);
     let mut verdicts = Table::open_or_create(job.lake, &verdict::spec()).await.attach()?;
-    // Each check adds a file, and every gate reads all of a table's: one that is judged each minute would soon be behind its stream.
-    verdicts.compact(SMALL_FILES_MAX).await?;
     let known = verdict::read(&verdicts, &key.table).await.attach()?;
     let passed = rows_passed(&known, &key.contract_hash, key.version);
     let mut application = key.application();
@@ -34,6 +32,8 @@ pub(crate) async fn judge(job: &Job<'_>) -> anyhow::Result<Judged> {
     }
     let checked = scan::check(job, &subject, &known, passed).await.with_context(|| format!("failed to check {}", key.table))?;
     lake_core::fault_point!("dq.scan.after");
+    // Each verdict adds a file, and every gate reads all of a table's: one that is judged each minute would soon be behind its stream.
+    verdicts.compact(SMALL_FILES_MAX).await?;
     let made = Verdict::of(key, job.contract.reference(), checked.report, job.now, job.run_id);
     record(job, &mut verdicts, made, checked.counted, (&application, 1)).await
 }

@@ -42,6 +42,12 @@ pub struct Compacted {
 }
 
 impl Table {
+    /// Whether a partition has more than `small_files_max` small files.
+    #[must_use]
+    pub fn is_scattered(&self, small_files_max: usize) -> bool {
+        !small(self.files(), &self.spec().partition_columns, small_files_max).is_empty()
+    }
+
     /// Rewrites the small files of each partition that has more than `small_files_max` of them; `None` when there is none, and when
     /// another commit came first: the files are there for the next time. So are those that are too much for one time.
     ///

@@ -61,6 +61,9 @@ async fn many_checks_leave_few_files_and_all_verdicts() {
         let verdicts = Table::open(&world.lake, &verdict::spec()).await.unwrap().unwrap();
         let files = verdicts.files().len();
         assert!(files <= crate::judge::SMALL_FILES_MAX + 1, "{files} files after {number} checks");
+        let again = world.ask(TABLE).judge().await.unwrap();
+        let newest = Table::open(&world.lake, &verdict::spec()).await.unwrap().unwrap();
+        assert_eq!((again.summary.outcome, newest.version()), (Outcome::AlreadyDone, verdicts.version()));
     }
     let versions: Vec<i64> = world.verdicts(TABLE).await.iter().map(|verdict| verdict.key.version).collect();
     assert_eq!(versions.iter().copied().collect::<std::collections::BTreeSet<i64>>().len(), checks);

@@ -17,7 +17,9 @@ const ROWS: [(i64, i64); 5] = [(1, 10), (2, 20), (3, 10), (4, 20), (5, 30)];
 async fn small_files_become_one_and_no_row_changes() {
     let world = World::new();
     let mut table = scattered(&world).await;
+    assert!(table.is_scattered(3) && !table.is_scattered(4));
     let done = table.compact(3).await.unwrap().unwrap();
+    assert!(!table.is_scattered(3));
     assert_eq!((done.files_before, done.files_after, done.rows, done.version), (4, 1, 5, 5));
     assert_eq!((table.files().len(), table.version()), (1, 5), "the table at hand is the new version");
     assert_eq!(content(&world).await, ROWS);
