@@ -172,10 +172,11 @@ impl Stream {
             self.learn(&topic).await?;
         }
         self.lag.look(&topic, lake_edge::now());
-        if self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+        let due = self.due(&topic);
+        if tells(self.told.map(|told| told.elapsed()), due.is_some(), self.done.commits) {
             self.tell().await;
         }
-        match self.due(&topic) {
+        match due {
             Some(reason) => self.read(reason).await,
             None => Ok(None),
         }
@@ -309,6 +310,12 @@ impl Stream {
     }
 }
 
+/// Whether the gauges are told at a look. At its first looks a stream knows of what waits only that it came after the last landed
+/// record, which may be hours old although nothing is late: that is landed before it is told.
+fn tells(since_told: Option<Duration>, due: bool, commits: u64) -> bool {
+    since_told.is_none_or(|since| since >= TELL_EVERY) && (commits > 0 || !due)
+}
+
 impl Done {
     fn take(&mut self, committed: Summary) {
         self.commits += 1;
@@ -360,6 +367,16 @@ mod tests {
         assert_eq!((summary.outcome, summary.ledger.read, summary.ledger.accepted), (Outcome::Committed, 7, 7));
         assert_eq!((summary.inputs["kafka/c/t/0"], summary.bytes_written), (6, 70));
         assert_eq!((&summary.facts["commits"], &summary.facts["compactions"]), (&2.into(), &0.into()));
+    }
+
+    #[test]
+    fn what_waits_at_the_start_is_landed_before_its_age_is_told() {
+        assert!(tells(None, false, 0), "nothing has waited for long");
+        assert!(!tells(None, true, 0));
+        assert!(tells(None, true, 1), "it is behind in earnest");
+        let (soon, late) = (TELL_EVERY / 2, TELL_EVERY);
+        assert!(!tells(Some(soon), false, 1) && !tells(Some(soon), true, 1));
+        assert!(tells(Some(late), true, 1) && tells(Some(late), false, 0));
     }
 
     #[test]
