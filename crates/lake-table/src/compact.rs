@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(bounded(small(&files(5_000, 10, 60 << 20), &[], 32)).len(), 8, "by bytes");
         assert_eq!(bounded(small(&files(33, 25_000, 5 << 20), &[], 32)).len(), 33, "an ordinary stream's fit at once");
         assert!(small(&files(33, SMALL_ROWS, 1), &[], 32).is_empty() && small(&files(33, 1, SMALL_BYTES), &[], 32).is_empty());
-        // Whatever fits into no other file is written again with one more: the number of small files goes down each time.
+        // Two small files fit into one that is whole, so each compaction leaves fewer.
         assert!(bounded(files(40, SMALL_ROWS - 1, SMALL_BYTES - 1)).len() >= 2);
     }
 }
