@@ -6,12 +6,14 @@ use crate::{
     error::{HubspotError, TOKEN, lasts},
 };
 use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use lake_core::{Secret, contract::layer::HubspotAssociation};
 use lake_edge::SecretStore;
 use lake_http::{Allowance, Budget, Client, Headers, HttpError, Limits, Request, Url};
 use serde_json::json;
 use std::{
     collections::HashSet,
+    pin::pin,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -20,6 +22,8 @@ use std::{
 const VERSION: &str = "2026-09";
 /// Ids of one reading, and objects of one page of a list.
 pub(crate) const BATCH: usize = 100;
+/// Readings by id at a time.
+pub(crate) const READINGS_MAX: usize = 8;
 /// What an account may ask before it has said so: the smallest allowance that there is.
 const UNTIL_ANNOUNCED: Allowance = Allowance { requests: 100, interval: Duration::from_secs(10) };
 /// The search has an allowance of its own, which is documented and not announced.
@@ -155,6 +159,19 @@ impl Api {
     pub(crate) async fn read(&self, object: &str, ids: &[u64], properties: &[String]) -> Result<Vec<Object>, HubspotError> {
         let url = self.url(&format!("/crm/objects/{VERSION}/{object}/batch/read"));
         self.read_at(&url, object, ids, properties).await
+    }
+
+    /// Those of some ids that are there, whatever the lists show: a list that has missed an object does not say that it is gone.
+    pub(crate) async fn there(&self, object: &str, ids: &[u64]) -> Result<HashSet<u64>, HubspotError> {
+        let id = ["hs_object_id".to_owned()];
+        let batches = stream::iter(ids.chunks(BATCH).map(<[u64]>::to_vec).collect::<Vec<_>>());
+        let readings = batches.map(async |ids| self.read(object, &ids, &id).await);
+        let mut readings = pin!(readings.buffer_unordered(READINGS_MAX));
+        let mut there = HashSet::new();
+        while let Some(objects) = readings.try_next().await? {
+            there.extend(objects.iter().map(|object| object.id));
+        }
+        Ok(there)
     }
 
     /// Those of some archived objects that are there, and archived.

@@ -90,13 +90,8 @@ impl Reading<'_> {
         };
         let unseen = compared.states.unseen(&compared.seen, self.plan.from);
         let unlisted: Vec<u64> = unseen.into_iter().filter_map(unlisted).collect::<BTreeSet<_>>().into_iter().collect();
-        let id = ["hs_object_id".to_owned()];
-        let mut missed = Vec::new();
-        for ids in unlisted.chunks(BATCH) {
-            let there = self.api.read(&self.pair.from, ids, &id).await.attach()?;
-            missed.extend(there.into_iter().map(|object| Input { id: object.id, after: None }));
-        }
-        Ok(missed)
+        let there = self.api.there(&self.pair.from, &unlisted).await.attach()?;
+        Ok(there.into_iter().map(|id| Input { id, after: None }).collect())
     }
 
     /// Reads from where pages begin until none follows: objects with more than a page of associations go on together.

@@ -4,7 +4,7 @@
 //! Archived objects that are news are read by id after that where the list could not give their properties.
 
 use crate::{
-    api::{self, Api, BATCH},
+    api::{self, Api, BATCH, READINGS_MAX},
     decode::Object,
     error::HubspotError,
     landed::{Landed, Out},
@@ -23,8 +23,6 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// Answers that wait for the writer: bounds the memory.
 const ANSWERS_IN_FLIGHT: usize = 8;
-/// Readings by id at a time.
-const READINGS_MAX: usize = 8;
 
 /// One reading of a window.
 pub(crate) struct Reading<'a> {
@@ -243,13 +241,9 @@ impl Reading<'_> {
     /// Returns the ids that Bronze knows as present and the account does not have any more. Each is asked for by id before
     /// it counts: an object that a list has missed must not be taken for a deleted one.
     async fn absent(&self, states: &States, live: &HashMap<u64, i64>) -> anyhow::Result<Vec<u64>> {
-        let mut absent = Vec::new();
-        let id = ["hs_object_id".to_owned()];
-        for ids in states.gone(live, self.plan.to).chunks(BATCH) {
-            let there = self.api.read(&self.object.object, ids, &id).await.attach()?;
-            let there: HashSet<u64> = there.iter().map(|object| object.id).collect();
-            absent.extend(ids.iter().filter(|id| !there.contains(id)));
-        }
+        let mut absent = states.gone(live, self.plan.to);
+        let there = self.api.there(&self.object.object, &absent).await.attach()?;
+        absent.retain(|id| !there.contains(id));
         Ok(absent)
     }
 }
