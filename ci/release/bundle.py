@@ -25,6 +25,8 @@ DRIVER = "adbc-driver-snowflake"
 DRIVER_FILE = "lib/libadbc_driver_snowflake.so"
 SBOM = "sbom.cdx.json"
 RELEASE = "release.json"
+# What decides what is in the archive.
+INPUTS = (".cargo", "Cargo.lock", "Cargo.toml", "ci", "contracts", "crates", "dags", "rust-toolchain.toml")
 # What must be in the archive whatever else is.
 WANTED = ("MANIFEST", RELEASE, SBOM, DRIVER_FILE, "bin/all-clis", "bin/run-pipeline", "jobs/launcher.py", "contracts/policy.yaml")
 
@@ -45,7 +47,7 @@ def git(*arguments: str) -> str:
 
 def commit() -> str:
     """Returns what is packed: the commit, and whether files differ from it."""
-    changed = git("status", "--porcelain", "--", "crates", "contracts", "dags", "Cargo.lock", "Cargo.toml").strip()
+    changed = git("status", "--porcelain", "--", *INPUTS).strip()
     return git("rev-parse", "HEAD").strip() + ("-changed" if changed else "")
 
 
