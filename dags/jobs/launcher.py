@@ -244,11 +244,13 @@ class Launcher:
         ending.ended_at, ending.duration_ms = now(), round((time.monotonic() - began) * 1000)
 
     def _process(self, ending: Ending, parts: list[str]) -> int:
-        # A step without a table finds lake and contracts here.
+        # A step without a table finds lake and contracts here; the archive brings a driver to where no loader looks.
         found = {"LAKE_URI": self.job.lake, "LAKE_CONTRACTS": contracts_of(self.job, self.directory)}
+        driver = os.path.join(os.path.dirname(self.directory), "lib", "libadbc_driver_snowflake.so")
+        drivers = {"SNOWFLAKE_DRIVER": driver} if os.path.isfile(driver) else {}
         program = os.path.join(self.directory, parts[0])
         try:
-            child = subprocess.Popen([program, *parts[1:]], stdin=subprocess.DEVNULL, env={**os.environ, **found})
+            child = subprocess.Popen([program, *parts[1:]], stdin=subprocess.DEVNULL, env={**drivers, **os.environ, **found})
         except OSError as error:
             ending.why = f"`{ending.step.name}` could not be started: {error.strerror}"
             return CONFIG
