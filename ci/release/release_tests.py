@@ -13,6 +13,7 @@ import archive
 import bundle
 import compiler
 import elf
+import go_modules
 import sbom
 from archive import Entry
 
@@ -67,18 +68,21 @@ METADATA = {
     ]},
 }  # fmt: skip
 
+DRIVER = sbom.of_driver("driver", "1.11.0", [("github.com/A/b", "v1.0.0+incompatible")], {"github.com/A/b": "MIT"})
+
 
 class Bill(unittest.TestCase):
     """The bill of materials."""
 
     def setUp(self) -> None:
-        self.found = sbom.document(METADATA, LOCK, "e2e", ("driver", "1.11.0"), 1700000000)
+        self.found = sbom.document(METADATA, LOCK, "e2e", DRIVER, 1700000000)
         self.parts = {one["name"]: one for one in self.found["components"]}
 
     def test_it_lists_what_is_linked_and_what_only_builds_and_no_test(self) -> None:
         scopes = {name: one["scope"] for name, one in self.parts.items()}
         self.assertEqual(scopes, {
             "serde": "required", "macros": "excluded", "zstd-sys": "required", "zstd": "required", "driver": "required",
+            "github.com/A/b": "required",
         })  # fmt: skip
 
     def test_it_knows_the_c_library_in_a_crate(self) -> None:
@@ -91,8 +95,12 @@ class Bill(unittest.TestCase):
     def parts_with(self, crate: dict, lock: str = LOCK) -> dict:
         """Returns the parts of a bill in which a crate takes the place of the one that has its id."""
         packages = [crate if one["id"] == crate["id"] else one for one in METADATA["packages"]]
-        found = sbom.document({**METADATA, "packages": packages}, lock, "e2e", ("driver", "1.11.0"), 0)
+        found = sbom.document({**METADATA, "packages": packages}, lock, "e2e", DRIVER, 0)
         return {one["name"]: one for one in found["components"]}
+
+    def test_it_knows_the_go_modules_in_the_driver(self) -> None:
+        module = self.parts["github.com/A/b"]
+        self.assertEqual((module["purl"], module["licenses"]), ("pkg:golang/github.com/a/b@v1.0.0%2Bincompatible", [{"expression": "MIT"}]))
 
     def test_a_version_that_stands_in_the_sources_only_is_read_there(self) -> None:
         folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
@@ -114,13 +122,45 @@ class Bill(unittest.TestCase):
 
     def test_the_same_lock_gives_the_same_bytes(self) -> None:
         turned = {**METADATA, "packages": METADATA["packages"][::-1]}
-        again = sbom.document(turned, LOCK, "e2e", ("driver", "1.11.0"), 1700000000)
+        again = sbom.document(turned, LOCK, "e2e", DRIVER, 1700000000)
         self.assertEqual(sbom.render(again), sbom.render(self.found))
 
     def test_a_crate_without_a_licence_is_refused(self) -> None:
         bare = {**METADATA, "packages": [package("e2e", "0.1.0"), package("serde", licence=None), *METADATA["packages"][2:]]}
         with self.assertRaisesRegex(ValueError, "serde 1.0.0 names no licence"):
-            sbom.document(bare, LOCK, "e2e", ("driver", "1.11.0"), 0)
+            sbom.document(bare, LOCK, "e2e", DRIVER, 0)
+
+
+class GoModules(unittest.TestCase):
+    """What Go's linker notes in a shared library."""
+
+    def modules(self, *lines: str, flags: int = 2) -> list[tuple[str, str]]:
+        """Returns the modules of a file with these lines."""
+        release, listed = b"go1.26.1", b"<" * 16 + "\n".join(lines).encode() + b">" * 16
+        length = bytes([len(listed) & 0x7F | 0x80, len(listed) >> 7])
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        file = folder / "driver.so"
+        head = b"\xff Go buildinf:\x08" + bytes([flags]) + bytes(16)
+        file.write_bytes(b"elf" + head + bytes([len(release)]) + release + length + listed + b"more")
+        return go_modules.modules(file)
+
+    def test_modules_come_with_their_versions_and_what_replaced_them(self) -> None:
+        lines = ("path\ta.org/x", "mod\ta.org/x\t(devel)\t", "dep\tb.org/y\tv1.2.0\th1:x=", "dep\tc.org/z\tv2.0.0", "=>\td.org/z\tv2.1.0\th1:y=",
+                 "build\t-compiler=gc")  # fmt: skip
+        self.assertEqual(self.modules(*lines), [("std", "1.26.1"), ("b.org/y", "v1.2.0"), ("d.org/z", "v2.1.0")])
+
+    def test_a_library_that_does_not_tell_is_refused(self) -> None:
+        with self.assertRaisesRegex(ValueError, "does not tell"):
+            self.modules("dep\tb.org/y\tv1.2.0\th1:x=", flags=0)
+        with self.assertRaisesRegex(ValueError, "tells no Go module"):
+            self.modules("path\ta.org/x" + " " * 100)
+
+    def test_licences_are_the_wheels_words_and_none_may_be_missing(self) -> None:
+        text = "b.org/y is under the MIT license.\n\nc.org/z/go is under the BSD-3-Clause license.\nc.org/zoo is under the X license.\n"
+        found = go_modules.licences(text, ["b.org/y", "c.org/z", "std", "golang.org/x/net"])
+        self.assertEqual(found, {"b.org/y": "MIT", "c.org/z": "BSD-3-Clause", "std": "BSD-3-Clause", "golang.org/x/net": "BSD-3-Clause"})
+        with self.assertRaisesRegex(ValueError, "licence of stdlib"):
+            go_modules.licences(text, ["stdlib"])
 
 
 class Packed(unittest.TestCase):

@@ -1,4 +1,4 @@
-"""The bill of materials (CycloneDX 1.6): every crate that is linked, what C library it brings, and the Snowflake driver.
+"""The bill of materials (CycloneDX 1.6): every crate that is linked, what C library it brings, the Snowflake driver and its parts.
 
 From `cargo metadata` (what is linked, licences), Cargo.lock (checksums) and the sources of crates, which the checksums hold; so the
 same lock gives the same bytes. What only builds (build scripts, macros) is listed with the scope `excluded`.
@@ -32,8 +32,8 @@ C_LIBRARIES = {
 NO_LIBRARY = frozenset({"aws-lc-rs", "openssl-sys", "rayon-core", "ring"})
 
 
-def document(metadata: dict, lock: str, root: str, driver: tuple[str, str], epoch: int) -> dict:
-    """Returns the bill of `root`, the workspace's package that is shipped; `driver` is name and version of a wheel from PyPI."""
+def document(metadata: dict, lock: str, root: str, driver: list[dict], epoch: int) -> dict:
+    """Returns the bill of `root`, the workspace's package that is shipped; `driver` is what `of_driver` returns."""
     checksums = {
         (package["name"], package["version"]): package.get("checksum") for package in tomllib.loads(lock)["package"]
     }
@@ -47,7 +47,7 @@ def document(metadata: dict, lock: str, root: str, driver: tuple[str, str], epoc
         _component(packages[identity], checksums, identity in linked, identity in members) for identity in built - {start}
     ]
     components += [part for identity in built for part in _c_library(packages[identity])]
-    components.append(_driver(*driver))
+    components += driver
     components.sort(key=lambda one: one["bom-ref"])
     own = packages[start]
     body = {
@@ -128,10 +128,18 @@ def _c_library(package: dict) -> list[dict]:
     }]  # fmt: skip
 
 
-def _driver(name: str, version: str) -> dict:
+def of_driver(name: str, version: str, modules: list[tuple[str, str]], licences: dict[str, str]) -> list[dict]:
+    """Returns the driver of a wheel from PyPI, and the Go modules that are linked into it."""
     reference = f"pkg:pypi/{name}@{version}"
-    return {
+    found = [{
         "type": "library", "bom-ref": reference, "purl": reference, "name": name, "version": version,
         "licenses": [{"expression": "Apache-2.0"}], "scope": "required",
         "description": "shared library of the wheel, loaded by ingest-snowflake",
-    }  # fmt: skip
+    }]  # fmt: skip
+    for module, release in modules:
+        reference = f"pkg:golang/{module.lower()}@{release.replace('+', '%2B')}"
+        found.append({
+            "type": "library", "bom-ref": reference, "purl": reference, "name": module, "version": release,
+            "licenses": [{"expression": licences[module]}], "scope": "required", "description": f"Go module in {name}",
+        })  # fmt: skip
+    return found
