@@ -116,15 +116,15 @@ def _bill() -> dict:
     modules = go_modules.modules(library)
     text = driver_texts()[f"lib/{DRIVER}/{DRIVER_TEXTS[0]}"].read_text()
     parts = sbom.of_driver(DRIVER, version, modules, go_modules.licences(text, [name for name, _ in modules]))
-    command = ["cargo", "metadata", "--format-version", "1", "--locked", "--filter-platform", _target()]
+    command = ["cargo", "metadata", "--format-version", "1", "--locked", "--filter-platform", _rustc("host")]
     said = subprocess.run(command, cwd=REPOSITORY, check=True, stdout=subprocess.PIPE, text=True).stdout
     lock = (REPOSITORY / "Cargo.lock").read_text()
-    return sbom.document(json.loads(said), lock, "e2e", parts, epoch())
+    return sbom.document(json.loads(said), lock, "e2e", parts + sbom.of_rust(_rustc("release")), epoch())
 
 
-def _target() -> str:
+def _rustc(what: str) -> str:
     said = subprocess.run(["rustc", "-vV"], cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout
-    return next(line.removeprefix("host: ") for line in said.splitlines() if line.startswith("host: "))
+    return next(line.removeprefix(f"{what}: ") for line in said.splitlines() if line.startswith(f"{what}: "))
 
 
 def pack(executable: Path, out: Path) -> str:

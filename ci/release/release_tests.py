@@ -68,21 +68,21 @@ METADATA = {
     ]},
 }  # fmt: skip
 
-DRIVER = sbom.of_driver("driver", "1.11.0", [("github.com/A/b", "v1.0.0+incompatible")], {"github.com/A/b": "MIT"})
+OTHERS = sbom.of_driver("driver", "1.11.0", [("github.com/A/b", "v1.0.0+incompatible")], {"github.com/A/b": "MIT"}) + sbom.of_rust("1.95.0")
 
 
 class Bill(unittest.TestCase):
     """The bill of materials."""
 
     def setUp(self) -> None:
-        self.found = sbom.document(METADATA, LOCK, "e2e", DRIVER, 1700000000)
+        self.found = sbom.document(METADATA, LOCK, "e2e", OTHERS, 1700000000)
         self.parts = {one["name"]: one for one in self.found["components"]}
 
     def test_it_lists_what_is_linked_and_what_only_builds_and_no_test(self) -> None:
         scopes = {name: one["scope"] for name, one in self.parts.items()}
         self.assertEqual(scopes, {
             "serde": "required", "macros": "excluded", "zstd-sys": "required", "zstd": "required", "driver": "required",
-            "github.com/A/b": "required",
+            "github.com/A/b": "required", "rust-std": "required",
         })  # fmt: skip
 
     def test_it_knows_the_c_library_in_a_crate(self) -> None:
@@ -95,7 +95,7 @@ class Bill(unittest.TestCase):
     def parts_with(self, crate: dict, lock: str = LOCK) -> dict:
         """Returns the parts of a bill in which a crate takes the place of the one that has its id."""
         packages = [crate if one["id"] == crate["id"] else one for one in METADATA["packages"]]
-        found = sbom.document({**METADATA, "packages": packages}, lock, "e2e", DRIVER, 0)
+        found = sbom.document({**METADATA, "packages": packages}, lock, "e2e", OTHERS, 0)
         return {one["name"]: one for one in found["components"]}
 
     def test_it_knows_the_go_modules_in_the_driver(self) -> None:
@@ -122,13 +122,13 @@ class Bill(unittest.TestCase):
 
     def test_the_same_lock_gives_the_same_bytes(self) -> None:
         turned = {**METADATA, "packages": METADATA["packages"][::-1]}
-        again = sbom.document(turned, LOCK, "e2e", DRIVER, 1700000000)
+        again = sbom.document(turned, LOCK, "e2e", OTHERS, 1700000000)
         self.assertEqual(sbom.render(again), sbom.render(self.found))
 
     def test_a_crate_without_a_licence_is_refused(self) -> None:
         bare = {**METADATA, "packages": [package("e2e", "0.1.0"), package("serde", licence=None), *METADATA["packages"][2:]]}
         with self.assertRaisesRegex(ValueError, "serde 1.0.0 names no licence"):
-            sbom.document(bare, LOCK, "e2e", DRIVER, 0)
+            sbom.document(bare, LOCK, "e2e", OTHERS, 0)
 
 
 class GoModules(unittest.TestCase):

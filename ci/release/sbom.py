@@ -32,8 +32,8 @@ C_LIBRARIES = {
 NO_LIBRARY = frozenset({"aws-lc-rs", "openssl-sys", "rayon-core", "ring"})
 
 
-def document(metadata: dict, lock: str, root: str, driver: list[dict], epoch: int) -> dict:
-    """Returns the bill of `root`, the workspace's package that is shipped; `driver` is what `of_driver` returns."""
+def document(metadata: dict, lock: str, root: str, others: list[dict], epoch: int) -> dict:
+    """Returns the bill of `root`, the workspace's package that is shipped; `others` are what `of_driver` and `of_rust` return."""
     checksums = {
         (package["name"], package["version"]): package.get("checksum") for package in tomllib.loads(lock)["package"]
     }
@@ -47,7 +47,7 @@ def document(metadata: dict, lock: str, root: str, driver: list[dict], epoch: in
         _component(packages[identity], checksums, identity in linked, identity in members) for identity in built - {start}
     ]
     components += [part for identity in built for part in _c_library(packages[identity])]
-    components += driver
+    components += others
     components.sort(key=lambda one: one["bom-ref"])
     own = packages[start]
     body = {
@@ -125,6 +125,15 @@ def _c_library(package: dict) -> list[dict]:
     return [{
         "type": "library", "bom-ref": reference, "name": name, "version": version, "licenses": licenses,
         "scope": "required", "description": f"C source inside the crate {package['name']}, linked statically",
+    }]  # fmt: skip
+
+
+def of_rust(release: str) -> list[dict]:
+    """Returns Rust's own library, which no lock names and every executable holds."""
+    reference = f"pkg:generic/rust-std@{release}"
+    return [{
+        "type": "library", "bom-ref": reference, "purl": reference, "name": "rust-std", "version": release,
+        "licenses": [{"expression": "MIT OR Apache-2.0"}], "scope": "required", "description": "linked statically",
     }]  # fmt: skip
 
 
