@@ -171,12 +171,10 @@ def command(job: Job, step: Step, contracts: str, summary: str, versions: dict[s
         return [step.program, *step.arguments]
     run_id = uuid.uuid5(job.run_id, step.name)
     parts = [step.program, step.table, "--window", job.window, "--lake", job.lake, "--contracts", contracts]
-    if job.secrets:
-        parts += ["--secrets", job.secrets]
+    parts += ["--secrets", job.secrets] if job.secrets else []
     parts += ["--run-id", str(run_id), "--attempt", str(job.attempt), "--output", "json", "--summary-to", summary]
-    for table in step.inputs:
-        if table in versions:
-            parts += ["--input", f"{table}@{versions[table]}"]
+    for table in (table for table in step.inputs if table in versions):
+        parts += ["--input", f"{table}@{versions[table]}"]
     return parts + step.arguments
 
 
