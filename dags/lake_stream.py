@@ -1,6 +1,7 @@
-"""Keeps one streaming job alive, which lands the records of every stream in Bronze within seconds.
+"""Keeps a streaming job per topic alive, which lands the topic's records in Bronze within seconds.
 
-*What.* One run is one job. It is ended and started anew once a day; the next run begins as soon as one has ended, however it did.
+*What.* One run is one job per topic. Each is ended and started anew once a day; the next run begins as soon as all of one have
+ended, however they did.
 
 *Owner.* Those of the tables' contracts; see the tasks.
 

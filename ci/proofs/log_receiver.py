@@ -1,7 +1,7 @@
 """A stand-in for CloudWatch Logs, made from the API model that the AWS SDK ships (botocore, `logs`).
 
 Requests are checked against the model's input shapes, and what is put against the limits of the documentation. One refusal can
-be armed. Not like the real thing: signatures are not verified, and nothing expires.
+be armed, and an instant before which events are thrown away. Not like the real thing: signatures are not verified.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ class Logs:
     refusals: list[str] = field(default_factory=list)
     streams: dict[str, list[str]] = field(default_factory=dict)
     requests: int = 0
+    # What is older has expired, in milliseconds: the answer says so, and is one of 200 all the same.
+    oldest: int = 0
 
     def __post_init__(self) -> None:
         self.model = ServiceModel(Loader().load_service_model("logs", "service-2"), "logs")
@@ -58,8 +60,10 @@ class Logs:
             return refuse("InvalidParameterException", "the batch breaks a limit")
         if times != sorted(times):
             return refuse("InvalidParameterException", "Log events in a single PutLogEvents request must be in chronological order.")
-        self.streams[request["logStreamName"]] += [event["message"] for event in events]
-        return 200, {"nextSequenceToken": "1"}
+        expired = sum(time < self.oldest for time in times)
+        self.streams[request["logStreamName"]] += [event["message"] for event in events[expired:]]
+        rejected = {"rejectedLogEventsInfo": {"expiredLogEventEndIndex": expired}} if expired else {}
+        return 200, {"nextSequenceToken": "1", **rejected}
 
 
 def refuse(code: str, message: str) -> tuple[int, dict]:

@@ -112,6 +112,11 @@ def by_logs(lake: Path) -> int:
     expect(f"nothing personal is in it: {wrong[:3]}", not wrong)
     code, said, _ = deliver(lake, *to, env=env, command="metrics")
     expect("a second call has nothing to send", (code, said["delivered"]) == (0, 0))
+    logs.oldest = int(datetime.fromisoformat(events[len(events) // 2]["eventTime"]).timestamp() * 1000)
+    code, said, _ = deliver(lake, "--log-group", "/sluice/metrics", "--log-stream", "short", env=env, command="metrics")
+    expect(f"a group that keeps less than half has waited: exit {code}, each document comes once",
+           code == 0 and said["waiting"] == 0 and sorted(logs.streams["short"]) == sorted(logs.streams["proof"]))  # fmt: skip
+    logs.oldest = 0
     code, said, _ = deliver(lake, *to, env=env)
     expect("whole events in the same stream have a cursor of their own", code == 0 and said["delivered"] > len(events))
     server.shutdown()

@@ -15,6 +15,7 @@ from pathlib import Path
 import archive
 import compiler
 import elf
+import go_modules
 import sbom
 from archive import EXECUTABLE, Entry
 
@@ -23,8 +24,12 @@ HOME = Path(os.environ.get("SLUICE_HOME") or REPOSITORY / ".sluice").resolve()
 PLACE = HOME / "bundle"
 DRIVER = "adbc-driver-snowflake"
 DRIVER_FILE = "lib/libadbc_driver_snowflake.so"
+# What the licences of the driver and its parts ask to be handed on.
+DRIVER_TEXTS = ("LICENSE.txt", "NOTICE.txt")
 SBOM = "sbom.cdx.json"
 RELEASE = "release.json"
+# What decides what is in the archive.
+INPUTS = (".cargo", "Cargo.lock", "Cargo.toml", "ci", "contracts", "crates", "dags", "rust-toolchain.toml")
 # What must be in the archive whatever else is.
 WANTED = ("MANIFEST", RELEASE, SBOM, DRIVER_FILE, "bin/all-clis", "bin/run-pipeline", "jobs/launcher.py", "contracts/policy.yaml")
 
@@ -45,7 +50,7 @@ def git(*arguments: str) -> str:
 
 def commit() -> str:
     """Returns what is packed: the commit, and whether files differ from it."""
-    changed = git("status", "--porcelain", "--", "crates", "contracts", "dags", "Cargo.lock", "Cargo.toml").strip()
+    changed = git("status", "--porcelain", "--", *INPUTS).strip()
     return git("rev-parse", "HEAD").strip() + ("-changed" if changed else "")
 
 
@@ -64,6 +69,17 @@ def driver() -> tuple[Path, str]:
     return found[0], version
 
 
+def driver_texts() -> dict[str, Path]:
+    """Returns licence and notice of the driver's wheel, by their names in the archive."""
+    library, version = driver()
+    folder = library.parents[1] / f"{DRIVER.replace('-', '_')}-{version}.dist-info" / "licenses"
+    texts = {f"lib/{DRIVER}/{name}": folder / name for name in DRIVER_TEXTS}
+    missing = [str(text) for text in texts.values() if not text.is_file()]
+    if missing:
+        raise Refused(f"the wheel of the Snowflake driver, {version} by the lock, lacks {', '.join(missing)}: run ci/lib/venv")
+    return texts
+
+
 def fits(file: Path) -> None:
     """Fails when a file needs what Amazon Linux 2023 does not have."""
     needs = elf.read(file)
@@ -75,7 +91,7 @@ def fits(file: Path) -> None:
 
 def entries(executable: Path) -> list[Entry]:
     """Returns what goes into the archive."""
-    library, version = driver()
+    library, _ = driver()
     programs = subprocess.run([executable, "programs"], check=True, capture_output=True, text=True).stdout.split()
     launcher = REPOSITORY / "dags" / "jobs" / "launcher.py"
     if not launcher.is_file():
@@ -85,8 +101,9 @@ def entries(executable: Path) -> list[Entry]:
         Entry(DRIVER_FILE, file=library, mode=EXECUTABLE),
         Entry("jobs/launcher.py", file=launcher, mode=EXECUTABLE),
         Entry(RELEASE, content=(json.dumps({"commit": commit(), "programs": programs}, sort_keys=True) + "\n").encode()),
-        Entry(SBOM, content=sbom.render(_bill(version))),
+        Entry(SBOM, content=sbom.render(_bill())),
     ]
+    found += [Entry(path, file=text) for path, text in driver_texts().items()]
     found += [Entry(f"bin/{program}", link="all-clis") for program in programs]
     # What git knows, so that nothing that lies about gets in.
     tracked = git("ls-files", "-z", "--", "contracts").split("\0")
@@ -94,16 +111,20 @@ def entries(executable: Path) -> list[Entry]:
     return found
 
 
-def _bill(driver_version: str) -> dict:
-    command = ["cargo", "metadata", "--format-version", "1", "--locked", "--filter-platform", _target()]
+def _bill() -> dict:
+    library, version = driver()
+    modules = go_modules.modules(library)
+    text = driver_texts()[f"lib/{DRIVER}/{DRIVER_TEXTS[0]}"].read_text()
+    parts = sbom.of_driver(DRIVER, version, modules, go_modules.licences(text, [name for name, _ in modules]))
+    command = ["cargo", "metadata", "--format-version", "1", "--locked", "--filter-platform", _rustc("host")]
     said = subprocess.run(command, cwd=REPOSITORY, check=True, stdout=subprocess.PIPE, text=True).stdout
     lock = (REPOSITORY / "Cargo.lock").read_text()
-    return sbom.document(json.loads(said), lock, "e2e", (DRIVER, driver_version), epoch())
+    return sbom.document(json.loads(said), lock, "e2e", parts + sbom.of_rust(_rustc("release")), epoch())
 
 
-def _target() -> str:
+def _rustc(what: str) -> str:
     said = subprocess.run(["rustc", "-vV"], cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout
-    return next(line.removeprefix("host: ") for line in said.splitlines() if line.startswith("host: "))
+    return next(line.removeprefix(f"{what}: ") for line in said.splitlines() if line.startswith(f"{what}: "))
 
 
 def pack(executable: Path, out: Path) -> str:

@@ -18,17 +18,19 @@ LIBRARIES = frozenset({
     "libresolv.so.2", "librt.so.1", "libz.so.1",
 })  # fmt: skip
 NEWEST = {"GLIBC": (2, 34), "GCC": (11, 0), "ZLIB": (1, 2, 11)}
-VERSION = re.compile(r"Name: (\w+?)_(\d+(?:\.\d+)*)\s")
+NEED = re.compile(r"Name: (\S+) ")
+VERSION = re.compile(r"([A-Z]+)_(\d+(?:\.\d+)*)")
 SYMBOL = re.compile(r"\s(\w+)@(\w+?_[\d.]+)")
 
 
 @dataclass(frozen=True)
 class Needs:
-    """Shared libraries, versions of symbols by their family, and the symbols that ask for each version."""
+    """Shared libraries, versions of symbols by their family, the symbols that ask for each version, and versions without a number."""
 
     libraries: frozenset[str]
     versions: dict[str, set[tuple[int, ...]]]
     symbols: dict[str, set[str]]
+    unnumbered: frozenset[str] = frozenset()
 
     def newest(self, family: str) -> str:
         """Returns the newest version that is asked for, as text."""
@@ -40,17 +42,23 @@ def read(file: Path) -> Needs:
     libraries = frozenset(re.findall(r"\(NEEDED\).*\[(.+)\]", _readelf("--dynamic", file)))
     versions: dict[str, set[tuple[int, ...]]] = {}
     needed = _readelf("--version-info", file).partition("Version needs section")[2]
-    for family, number in VERSION.findall(needed):
-        versions.setdefault(family, set()).add(_numbers(number))
+    unnumbered = set()
+    for name in NEED.findall(needed):
+        if found := VERSION.fullmatch(name):
+            versions.setdefault(found[1], set()).add(_numbers(found[2]))
+        else:
+            unnumbered.add(name)
     symbols: dict[str, set[str]] = {}
     for name, version in SYMBOL.findall(_readelf("--dyn-syms", file)):
         symbols.setdefault(version, set()).add(name)
-    return Needs(libraries, versions, symbols)
+    return Needs(libraries, versions, symbols, frozenset(unnumbered))
 
 
 def problems(needs: Needs) -> list[str]:
     """Returns what Amazon Linux 2023 does not have, each as a sentence."""
     found = [f"{name} is not in the base of Amazon Linux 2023" for name in sorted(needs.libraries - LIBRARIES)]
+    # The loader refuses these as it does any other, and no symbol bears them: GLIBC_ABI_DT_RELR came with 2.36.
+    found += [f"{name} is needed, and Amazon Linux 2023 is not known to have it" for name in sorted(needs.unnumbered)]
     for family, versions in sorted(needs.versions.items()):
         for version in sorted(versions):
             if family in NEWEST and version <= NEWEST[family]:

@@ -1,7 +1,7 @@
-"""The bill of materials (CycloneDX 1.6): every crate that is linked, what C library it brings, and the Snowflake driver.
+"""The bill of materials (CycloneDX 1.6): every crate that is linked, what C library it brings, the Snowflake driver and its parts.
 
-From `cargo metadata` (what is linked, licences) and Cargo.lock (checksums); names, versions and order come from the two alone, so
-the same lock gives the same bytes. What only builds (build scripts, macros) is listed with the scope `excluded`.
+From `cargo metadata` (what is linked, licences), Cargo.lock (checksums) and the sources of crates, which the checksums hold; so the
+same lock gives the same bytes. What only builds (build scripts, macros) is listed with the scope `excluded`.
 """
 
 from __future__ import annotations
@@ -11,21 +11,29 @@ import re
 import tomllib
 import uuid
 from datetime import UTC, datetime
+from pathlib import Path
 
 SPEC = "1.6"
-# A crate that compiles a C library into the executable -> the library, its licence, and where its version stands in the crate's.
+# A crate that compiles a C library into the executable -> the library, its licence, where its version stands in the crate's, or
+# else in which of its files.
 C_LIBRARIES = {
-    "rdkafka-sys": ("librdkafka", "BSD-2-Clause", r"\+(.+)"),
-    "openssl-src": ("openssl", "Apache-2.0", r"\+(.+)"),
-    "zstd-sys": ("zstd", "BSD-3-Clause", r"\+zstd\.(.+)"),
-    "lz4-sys": ("lz4", "BSD-2-Clause", r"\+lz4-(.+)"),
-    "liblzma-sys": ("xz", "0BSD", None),
-    "aws-lc-sys": ("aws-lc", "ISC AND (Apache-2.0 OR ISC)", None),
-}
+    "rdkafka-sys": ("librdkafka", "BSD-2-Clause", r"\+(.+)", None),
+    "openssl-src": ("openssl", "Apache-2.0", r"\+(.+)", None),
+    "zstd-sys": ("zstd", "BSD-3-Clause", r"\+zstd\.(.+)", None),
+    "lz4-sys": ("lz4", "BSD-2-Clause", r"\+lz4-(.+)", None),
+    "libz-sys": ("zlib", "Zlib", r'#define ZLIB_VERSION "(.+)"', "src/zlib/zlib.h"),
+    "liblzma-sys": (
+        "xz", "0BSD", r"#define LZMA_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", "xz/src/liblzma/api/lzma/version.h",
+    ),
+    # The licence is the crate's, which names those of all the code that it compiles.
+    "aws-lc-sys": ("aws-lc", None, r'#define AWSLC_VERSION_NUMBER_STRING "(.+)"', "aws-lc/include/openssl/base.h"),
+}  # fmt: skip
+# What claims a library's name (`links`) and brings none: its code is its own, or another crate's here.
+NO_LIBRARY = frozenset({"aws-lc-rs", "openssl-sys", "rayon-core", "ring"})
 
 
-def document(metadata: dict, lock: str, root: str, driver: tuple[str, str], epoch: int) -> dict:
-    """Returns the bill of `root`, the workspace's package that is shipped; `driver` is name and version of a wheel from PyPI."""
+def document(metadata: dict, lock: str, root: str, others: list[dict], epoch: int) -> dict:
+    """Returns the bill of `root`, the workspace's package that is shipped; `others` are what `of_driver` and `of_rust` return."""
     checksums = {
         (package["name"], package["version"]): package.get("checksum") for package in tomllib.loads(lock)["package"]
     }
@@ -39,7 +47,7 @@ def document(metadata: dict, lock: str, root: str, driver: tuple[str, str], epoc
         _component(packages[identity], checksums, identity in linked, identity in members) for identity in built - {start}
     ]
     components += [part for identity in built for part in _c_library(packages[identity])]
-    components.append(_driver(*driver))
+    components += others
     components.sort(key=lambda one: one["bom-ref"])
     own = packages[start]
     body = {
@@ -104,23 +112,43 @@ def _licenses(package: dict) -> list[dict]:
 
 def _c_library(package: dict) -> list[dict]:
     if package["name"] not in C_LIBRARIES:
+        if package.get("links") and package["name"] not in NO_LIBRARY:
+            raise ValueError(f"{package['name']} links `{package['links']}`: say in {Path(__file__).name} which C library that is")
         return []
-    name, license_, pattern = C_LIBRARIES[package["name"]]
-    matched = re.search(pattern, package["version"]) if pattern else None
-    if pattern and not matched:
-        raise ValueError(f"the version of {name} is not in that of {package['name']}, {package['version']}")
-    version = matched[1] if matched else f"of {package['name']} {package['version']}"
-    reference = f"sluice/c/{name}@{version}".replace(" ", "-")
+    name, license_, pattern, file = C_LIBRARIES[package["name"]]
+    text = (Path(package["manifest_path"]).parent / file).read_text() if file else package["version"]
+    version = ".".join(re.findall(pattern, text))
+    if not version:
+        raise ValueError(f"the version of {name} is not in {file or 'that'} of {package['name']} {package['version']}")
+    licenses = [{"expression": license_}] if license_ else _licenses(package)
+    reference = f"sluice/c/{name}@{version}"
     return [{
-        "type": "library", "bom-ref": reference, "name": name, "version": version, "licenses": [{"expression": license_}],
+        "type": "library", "bom-ref": reference, "name": name, "version": version, "licenses": licenses,
         "scope": "required", "description": f"C source inside the crate {package['name']}, linked statically",
     }]  # fmt: skip
 
 
-def _driver(name: str, version: str) -> dict:
+def of_rust(release: str) -> list[dict]:
+    """Returns Rust's own library, which no lock names and every executable holds."""
+    reference = f"pkg:generic/rust-std@{release}"
+    return [{
+        "type": "library", "bom-ref": reference, "purl": reference, "name": "rust-std", "version": release,
+        "licenses": [{"expression": "MIT OR Apache-2.0"}], "scope": "required", "description": "linked statically",
+    }]  # fmt: skip
+
+
+def of_driver(name: str, version: str, modules: list[tuple[str, str]], licences: dict[str, str]) -> list[dict]:
+    """Returns the driver of a wheel from PyPI, and the Go modules that are linked into it."""
     reference = f"pkg:pypi/{name}@{version}"
-    return {
+    found = [{
         "type": "library", "bom-ref": reference, "purl": reference, "name": name, "version": version,
         "licenses": [{"expression": "Apache-2.0"}], "scope": "required",
         "description": "shared library of the wheel, loaded by ingest-snowflake",
-    }  # fmt: skip
+    }]  # fmt: skip
+    for module, release in modules:
+        reference = f"pkg:golang/{module.lower()}@{release.replace('+', '%2B')}"
+        found.append({
+            "type": "library", "bom-ref": reference, "purl": reference, "name": module, "version": release,
+            "licenses": [{"expression": licences[module]}], "scope": "required", "description": f"Go module in {name}",
+        })  # fmt: skip
+    return found

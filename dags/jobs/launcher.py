@@ -171,12 +171,10 @@ def command(job: Job, step: Step, contracts: str, summary: str, versions: dict[s
         return [step.program, *step.arguments]
     run_id = uuid.uuid5(job.run_id, step.name)
     parts = [step.program, step.table, "--window", job.window, "--lake", job.lake, "--contracts", contracts]
-    if job.secrets:
-        parts += ["--secrets", job.secrets]
+    parts += ["--secrets", job.secrets] if job.secrets else []
     parts += ["--run-id", str(run_id), "--attempt", str(job.attempt), "--output", "json", "--summary-to", summary]
-    for table in step.inputs:
-        if table in versions:
-            parts += ["--input", f"{table}@{versions[table]}"]
+    for table in (table for table in step.inputs if table in versions):
+        parts += ["--input", f"{table}@{versions[table]}"]
     return parts + step.arguments
 
 
@@ -244,11 +242,13 @@ class Launcher:
         ending.ended_at, ending.duration_ms = now(), round((time.monotonic() - began) * 1000)
 
     def _process(self, ending: Ending, parts: list[str]) -> int:
-        # A step without a table finds lake and contracts here.
+        # A step without a table finds lake and contracts here; the archive brings a driver to where no loader looks.
         found = {"LAKE_URI": self.job.lake, "LAKE_CONTRACTS": contracts_of(self.job, self.directory)}
+        driver = os.path.join(os.path.dirname(self.directory), "lib", "libadbc_driver_snowflake.so")
+        drivers = {"SNOWFLAKE_DRIVER": driver} if os.path.isfile(driver) else {}
         program = os.path.join(self.directory, parts[0])
         try:
-            child = subprocess.Popen([program, *parts[1:]], stdin=subprocess.DEVNULL, env={**os.environ, **found})
+            child = subprocess.Popen([program, *parts[1:]], stdin=subprocess.DEVNULL, env={**drivers, **os.environ, **found})
         except OSError as error:
             ending.why = f"`{ending.step.name}` could not be started: {error.strerror}"
             return CONFIG

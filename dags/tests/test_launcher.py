@@ -285,6 +285,27 @@ class Refusals(Launch):
         self.assertTrue(program.stat().st_mode & stat.S_IXUSR)
 
 
+    def test_the_snowflake_driver_of_the_archive_is_found(self):
+        self.program("ingest-snowflake", """
+            import os, pathlib, sys
+            print("driver", os.environ.get("SNOWFLAKE_DRIVER"))
+            pathlib.Path(sys.argv[sys.argv.index("--summary-to") + 1]).write_text("{}")
+        """)
+        driver = self.programs.parent / "lib" / "libadbc_driver_snowflake.so"
+        one = step("ingest-snowflake", "bronze_snowflake_orders")
+        without = {name: value for name, value in os.environ.items() if name != "SNOWFLAKE_DRIVER"}
+
+        def told(**more):
+            ran = subprocess.run(self.arguments(one), env=without | more, capture_output=True, text=True, timeout=60, check=False)
+            return ran.stdout.splitlines()[0]
+
+        self.assertEqual(told(), "driver None")
+        driver.parent.mkdir()
+        driver.touch()
+        self.assertEqual(told(), f"driver {driver}")
+        self.assertEqual(told(SNOWFLAKE_DRIVER="/elsewhere.so"), "driver /elsewhere.so")
+
+
 class Attempts(Launch):
     """What is left in the lake when more than one tells of an attempt, or none can."""
 

@@ -136,12 +136,12 @@ def test_a_job_that_takes_too_long_is_cancelled_and_its_end_waited_for(task, ser
 
 
 def test_a_stream_that_is_ended_in_time_ends_well(dags, service, lake):
-    task = dags["lake_stream"].get_task("stream_kafka").prepare_for_execution()
+    task = dags["lake_stream"].get_task("stream_kafka_orders").prepare_for_execution()
     task.waiter_max_attempts = 3
     service.work = lambda request: "RUNNING"
     service.cancelled = lambda request: leave(lake, job_of(request), 0, {"bronze_kafka_orders": 44}, signal="SIGTERM")
-    assert run(task, Instance("lake_stream", "stream_kafka")) == {"bronze_kafka_orders": 44}
-    patience = dags["lake_stream"].get_task("stream_kafka").waiter_max_attempts / 60
+    assert run(task, Instance("lake_stream", "stream_kafka_orders")) == {"bronze_kafka_orders": 44}
+    patience = dags["lake_stream"].get_task("stream_kafka_orders").waiter_max_attempts / 60
     assert service.jobs["job0"]["request"]["executionTimeoutMinutes"] > patience, "the service must not end it first"
 
 

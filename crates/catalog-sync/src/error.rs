@@ -32,7 +32,7 @@ impl SyncError {
     /// Whether other tables can be synced all the same.
     pub(crate) fn is_of_one_table(&self) -> bool {
         match self {
-            Self::Type { .. } | Self::Foreign { .. } | Self::Contended { .. } => true,
+            Self::Type { .. } | Self::Foreign { .. } | Self::Contended { .. } | Self::Glue(GlueError::Refused { .. }) => true,
             Self::Table(error) => error.fault() == Fault::Data,
             Self::Glue(_) | Self::Many(_) => false,
         }

@@ -12,6 +12,10 @@ pub(crate) const EXISTS: &str = "AlreadyExistsException";
 /// Codes with which a write is refused because the entry is not what it was when it was read.
 const OVERTAKEN: [&str; 3] = [NOT_FOUND, EXISTS, "ConcurrentModificationException"];
 
+/// Codes with which a write is refused for what is in it or for whose it is: entries beside it may be taken all the same.
+const INVALID: &str = "InvalidInputException";
+const DENIED: &str = "AccessDeniedException";
+
 /// Glue. Requests and answers hold names, types and words of contracts, never a value of a row.
 const GLUE: AwsService = AwsService {
     passing: &["ConcurrentModification", "FederationSourceRetryable", "InternalService", "OperationTimeout", "ResourceNotReady"],
@@ -29,6 +33,9 @@ pub(crate) enum GlueError {
     /// It did not take the request.
     #[error("{action} `{object}` in the catalog: {message}")]
     Failed { action: &'static str, object: String, message: String, fault: Fault },
+    /// It does not take this entry, however often it is sent.
+    #[error("{action} `{object}` in the catalog: {message}")]
+    Refused { action: &'static str, object: String, message: String, fault: Fault },
     /// Somebody else wrote the entry since it was read.
     #[error("{action} `{object}` in the catalog: another writer was quicker")]
     Overtaken { action: &'static str, object: String },
@@ -51,6 +58,10 @@ impl GlueError {
     {
         match error.code() {
             Some(code) if OVERTAKEN.contains(&code) => Self::Overtaken { action, object: object.to_owned() },
+            Some(code @ (INVALID | DENIED)) => {
+                let fault = if code == INVALID { Fault::Data } else { Fault::Config };
+                Self::Refused { action, object: object.to_owned(), message: GLUE.failure(error).message, fault }
+            }
             _ => Self::of(action, object, error),
         }
     }
@@ -64,7 +75,7 @@ impl GlueError {
 impl Faulty for GlueError {
     fn fault(&self) -> Fault {
         match self {
-            Self::Failed { fault, .. } => *fault,
+            Self::Failed { fault, .. } | Self::Refused { fault, .. } => *fault,
             Self::Overtaken { .. } => Fault::Transient,
         }
     }
@@ -72,9 +83,8 @@ impl Faulty for GlueError {
     fn hint(&self) -> Option<String> {
         Some(match self.fault() {
             Fault::Config => PERMISSIONS.to_owned(),
-            Fault::Data | Fault::Transient => {
-                "run the same command again later: tables that are synced are not written again".to_owned()
-            }
+            Fault::Data => "mend the column, type or text that the catalog does not take".to_owned(),
+            Fault::Transient => "run the same command again later: tables that are synced are not written again".to_owned(),
         })
     }
 }
@@ -82,6 +92,26 @@ impl Faulty for GlueError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aws_sdk_glue::{error::ErrorMetadata, operation::update_table::UpdateTableError};
+
+    #[test]
+    fn a_write_that_is_refused_says_whether_it_is_this_entry_alone() {
+        let answer = |code: &str| {
+            let error = UpdateTableError::generic(ErrorMetadata::builder().code(code).message("no").build());
+            let http = aws_sdk_glue::config::http::HttpResponse::new(400_u16.try_into().unwrap(), "".into());
+            GlueError::of_write("update table", "silver_t", &SdkError::service_error(error, http))
+        };
+        assert!(matches!(answer("InvalidInputException"), GlueError::Refused { fault: Fault::Data, .. }));
+        assert!(matches!(answer("AccessDeniedException"), GlueError::Refused { fault: Fault::Config, .. }));
+        assert!(matches!(answer("ThrottlingException"), GlueError::Failed { fault: Fault::Transient, .. }));
+        for code in OVERTAKEN {
+            assert!(matches!(answer(code), GlueError::Overtaken { .. }), "{code}");
+        }
+        assert_eq!(
+            answer("InvalidInputException").to_string(),
+            "update table `silver_t` in the catalog: InvalidInputException: no"
+        );
+    }
 
     #[test]
     fn what_can_pass_is_transient() {

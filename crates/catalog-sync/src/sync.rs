@@ -139,9 +139,11 @@ impl<C: Catalog> LakeSync<'_, C> {
         }
     }
 
-    /// Whether a sync of this lake has made an entry: no other is ever dropped.
+    /// Whether a sync of this lake has made an entry: no other is ever dropped, also none of a lake that stands inside this one.
     fn is_ours(&self, entry: &Entry) -> bool {
-        entry.parameters.contains_key(CONTRACT) && entry.location.starts_with(self.lake.uri())
+        let place = entry.location.strip_prefix(self.lake.uri());
+        // `<layer>/<rest of the name>`
+        entry.parameters.contains_key(CONTRACT) && place.is_some_and(|place| place.matches('/').count() == 1)
     }
 
     /// An entry that describes nothing any more.

@@ -179,7 +179,10 @@ async fn an_entry_without_a_contract_goes_only_when_it_is_pruned() {
     let mut by_hand = orphan.clone();
     by_hand.name = "silver_by_hand".into();
     by_hand.parameters.remove(CONTRACT);
-    for entry in [orphan, others, by_hand] {
+    // Another lake stands in a folder of this one's bucket.
+    let mut inside = orphan.clone();
+    (inside.name, inside.location) = ("silver_inside".into(), format!("{}dev/silver/old", world.lake.uri()));
+    for entry in [orphan, others, by_hand, inside] {
         world.catalog.put(SILVER, entry);
     }
     world.writes();
@@ -293,6 +296,18 @@ async fn a_table_that_cannot_be_described_does_not_keep_the_others_back() {
     let error = report.failure().unwrap_err();
     assert_eq!(error.fault(), Fault::Data);
     assert!(error.to_string().contains("column `date` of `silver_fx_rates`"), "{error}");
+}
+
+#[tokio::test]
+async fn an_entry_that_the_catalog_refuses_does_not_keep_the_others_back() {
+    let mut world = World::with(&[RATES, "silver_orders"]).await;
+    world.catalog.refuses = Some(RATES);
+    let (report, ended) = world.sync(LayerName::Silver, How::default()).await;
+    ended.unwrap();
+    assert!(report.tables().iter().any(|told| told.table == "silver_orders" && told.outcome == Outcome::Created));
+    let error = report.failure().unwrap_err();
+    assert_eq!(error.fault(), Fault::Data);
+    assert!(error.to_string().contains("`silver_fx_rates` in the catalog: InvalidInputException"), "{error}");
 }
 
 #[tokio::test]

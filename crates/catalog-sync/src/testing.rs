@@ -5,7 +5,7 @@ use crate::{
     glue_error::GlueError,
     wanted::Wanted,
 };
-use lake_core::{Contract, contract::ContractSet};
+use lake_core::{Contract, Fault, contract::ContractSet};
 use lake_table::Shape;
 use serde_json::{Value, json};
 use std::{cell::RefCell, collections::BTreeMap, path::Path};
@@ -72,6 +72,8 @@ pub(crate) struct Memory {
     pub(crate) careless: bool,
     /// Says that it has replaced an entry, and has not.
     pub(crate) forgetful: bool,
+    /// Name of the entry that is not taken.
+    pub(crate) refuses: Option<&'static str>,
     /// What another writer does right before the next write.
     pub(crate) before_write: RefCell<Option<Hook>>,
 }
@@ -130,6 +132,10 @@ impl Catalog for Memory {
 
     async fn create(&self, database: &str, entry: &Entry) -> Result<(), GlueError> {
         self.write("create", &entry.name);
+        if self.refuses == Some(entry.name.as_str()) {
+            let (object, message) = (entry.name.clone(), "InvalidInputException: no".to_owned());
+            return Err(GlueError::Refused { action: "create table", object, message, fault: Fault::Data });
+        }
         if self.version(database, &entry.name).is_some() {
             return Err(overtaken(&entry.name));
         }

@@ -2,7 +2,12 @@
 
 use crate::{cloudwatch_error::CloudWatchError, error::EmitError, receiver::Outgoing};
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_sdk_cloudwatchlogs::{Client, error::SdkError, operation::put_log_events::PutLogEventsError, types::InputLogEvent};
+use aws_sdk_cloudwatchlogs::{
+    Client,
+    error::SdkError,
+    operation::put_log_events::PutLogEventsError,
+    types::{InputLogEvent, RejectedLogEventsInfo},
+};
 use chrono::{DateTime, Duration, Utc};
 use lake_edge::Attach as _;
 use lake_http::LimitArgs;
@@ -64,11 +69,22 @@ impl LogStream {
         (sent, Ok(()))
     }
 
+    /// Sends events in one request, and once more those that the group is too short for: it took the others, which must not come
+    /// again with every call.
     async fn put(&self, events: &[Outgoing], now: DateTime<Utc>) -> Result<(), CloudWatchError> {
+        let too_old = self.request(events, (now - AGE_MAX, now)).await?;
+        if too_old > 0 && self.request(&events[..too_old], (now, now)).await? > 0 {
+            return Err(CloudWatchError::Rejected);
+        }
+        Ok(())
+    }
+
+    /// Sends events under times within bounds; returns how many of the first of them were thrown away for their age.
+    async fn request(&self, events: &[Outgoing], (from, to): (DateTime<Utc>, DateTime<Utc>)) -> Result<usize, CloudWatchError> {
         let failed = |error: SdkError<PutLogEventsError>| CloudWatchError::of("put log events", &error);
         let log_event = |event: &Outgoing| {
             let text = String::from_utf8_lossy(&event.json).into_owned();
-            InputLogEvent::builder().timestamp(stamp(event, now).timestamp_millis()).message(text).build()
+            InputLogEvent::builder().timestamp(event.entry.at.clamp(from, to).timestamp_millis()).message(text).build()
         };
         let log_events: Result<Vec<_>, _> = events.iter().map(log_event).collect();
         let log_events = log_events.map_err(|error| failed(error.into()))?;
@@ -83,10 +99,18 @@ impl LogStream {
         let answer = put.map_err(failed)?;
         // An answer of 200 may still say that events were thrown away.
         match answer.rejected_log_events_info() {
-            None => Ok(()),
-            Some(_) => Err(CloudWatchError::Rejected),
+            None => Ok(0),
+            Some(rejected) => too_old(rejected, events.len()).ok_or(CloudWatchError::Rejected),
         }
     }
+}
+
+/// How many of the first events of a request were thrown away for their age: a group may keep less than events have waited. `None`
+/// where others were thrown away, too.
+fn too_old(rejected: &RejectedLogEventsInfo, events: usize) -> Option<usize> {
+    let ends = [rejected.too_old_log_event_end_index(), rejected.expired_log_event_end_index()];
+    let end = ends.into_iter().flatten().max().and_then(|end| usize::try_from(end).ok())?;
+    (rejected.too_new_log_event_start_index().is_none() && (1..=events).contains(&end)).then_some(end)
 }
 
 /// Returns the environment's credentials and region, and how long and how often a request is tried.
@@ -168,6 +192,20 @@ mod tests {
         let events = [event("2017-12-30/020000000000", 10), event("2018-01-05/030000000000", 10)];
         assert_eq!(sizes(&events, "2017-12-30T03:00:00Z"), 2);
         assert_eq!(stamp(&events[1], "2017-12-30T03:00:00Z".parse().unwrap()).to_rfc3339(), "2017-12-30T03:00:00+00:00");
+    }
+
+    #[test]
+    fn what_is_too_old_for_a_group_is_told_from_what_it_took() {
+        let of = |old: Option<i32>, expired: Option<i32>, new: Option<i32>| {
+            let rejected = RejectedLogEventsInfo::builder().set_too_old_log_event_end_index(old);
+            let rejected = rejected.set_expired_log_event_end_index(expired).set_too_new_log_event_start_index(new);
+            too_old(&rejected.build(), 5)
+        };
+        assert_eq!(of(None, Some(2), None), Some(2));
+        assert_eq!(of(Some(3), Some(2), None), Some(3));
+        assert_eq!(of(None, Some(5), None), Some(5));
+        assert_eq!([of(None, None, None), of(None, Some(6), None), of(Some(0), None, None)], [None; 3]);
+        assert_eq!(of(Some(1), None, Some(4)), None, "a clock that is wrong is not mended by another time");
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl Faulty for CloudWatchError {
                 "check region, credentials, the log group and the role's permissions".to_owned()
             }
             Self::Failed { .. } => "run the same command again later: it goes on where it stopped".to_owned(),
-            Self::Rejected => "the group's retention must be longer than events wait; nothing counts as delivered".to_owned(),
+            Self::Rejected => "check the clock of this machine; nothing of the request counts as delivered".to_owned(),
         })
     }
 }

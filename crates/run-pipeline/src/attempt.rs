@@ -130,13 +130,25 @@ async fn leave(lake: &Lake, path: &str, bytes: Vec<u8>) -> anyhow::Result<()> {
     if lake.create(path, bytes.clone().into()).await.attach()? {
         return Ok(());
     }
-    // A store that answered late has met its own first try.
-    let there = lake.get(path).await.attach()?;
-    if there.as_deref() == Some(bytes.as_slice()) {
-        return Ok(());
+    met(path, lake.get(path).await.attach()?.as_deref(), &bytes)
+}
+
+/// What it comes to that the store did not create the record, by what is there now.
+fn met(path: &str, there: Option<&[u8]>, own: &[u8]) -> anyhow::Result<()> {
+    match there {
+        // A store that answered late has met its own first try.
+        Some(there) if there == own => Ok(()),
+        Some(_) => {
+            let text =
+                format!("failed to leave the record: `{path}` holds another one, which stays; give a new try the next --attempt");
+            Err(anyhow!(text).context(Fault::Config))
+        }
+        // S3 answers so while two writes of one name are under way, our own first try among them; it may keep neither.
+        None => {
+            let text = format!("failed to leave the record: `{path}` is being written, and is not there");
+            Err(anyhow!(text).context(Fault::Transient))
+        }
     }
-    let text = format!("failed to leave the record: `{path}` holds another one, which stays; give a new try the next --attempt");
-    Err(anyhow!(text).context(Fault::Config))
 }
 
 #[cfg(test)]

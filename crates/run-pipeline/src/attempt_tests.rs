@@ -90,6 +90,14 @@ async fn the_first_word_stands_and_the_same_one_again_is_as_good() {
 }
 
 #[test]
+fn a_write_that_met_another_and_left_nothing_is_tried_again() {
+    let fault = |there: Option<&[u8]>| met("p", there, b"own").map_err(|error| *error.downcast_ref::<Fault>().unwrap());
+    assert_eq!(fault(Some(b"own".as_slice())), Ok(()));
+    assert_eq!(fault(Some(b"another".as_slice())), Err(Fault::Config));
+    assert_eq!(fault(None), Err(Fault::Transient));
+}
+
+#[test]
 fn a_record_that_is_too_long_is_not_read() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("record.json");

@@ -117,22 +117,23 @@ fn with_readers<'c>(contracts: &'c ContractSet, mut inside: BTreeSet<&'c str>) -
     inside
 }
 
-/// One job that is kept alive and lands what comes; the rest of the road is told by `feeds`.
+/// A job per topic, kept alive, which lands what comes: steps of one job run one after another, and a stream's never ends. The
+/// rest of the road is told by `feeds`.
 fn stream(contracts: &ContractSet, graph: &Graph) -> Dag {
-    let landed: Vec<&str> =
-        contracts.iter().filter(|contract| streams(contract)).map(|contract| contract.table.as_str()).collect();
-    if landed.is_empty() {
-        return Dag { every_seconds: None, jobs: Vec::new() };
-    }
-    let readers = contracts.in_dependency_order().into_iter().filter(|contract| {
-        matches!(contract.layer, Layer::Silver(_)) && contract.inputs().iter().any(|input| landed.contains(input))
-    });
-    let feeds: Vec<String> = readers.map(|contract| contract.table.clone()).collect();
-    let builds = |table: &str, work: Work| work == Work::Build && landed.contains(&table);
-    let steps = graph.steps.iter().filter(|step| builds(&step.table, step.work));
-    let mut job = Job { timeout_minutes: None, feeds, ..Job::of("stream_kafka".to_owned(), contracts, steps) };
-    job.steps.iter_mut().for_each(|step| step.timeout_seconds = None);
-    Dag { every_seconds: None, jobs: vec![job] }
+    let job = |landed: &Contract| {
+        let table = landed.table.as_str();
+        let readers = contracts
+            .in_dependency_order()
+            .into_iter()
+            .filter(|contract| matches!(contract.layer, Layer::Silver(_)) && contract.inputs().contains(&table));
+        let feeds: Vec<String> = readers.map(|contract| contract.table.clone()).collect();
+        let steps = graph.steps.iter().filter(|step| step.work == Work::Build && step.table == table);
+        let name = format!("stream_{}", table.strip_prefix("bronze_").unwrap_or(table));
+        let mut job = Job { timeout_minutes: None, feeds, ..Job::of(name, contracts, steps) };
+        job.steps.iter_mut().for_each(|step| step.timeout_seconds = None);
+        job
+    };
+    Dag { every_seconds: None, jobs: contracts.iter().filter(|contract| streams(contract)).map(job).collect() }
 }
 
 #[cfg(test)]

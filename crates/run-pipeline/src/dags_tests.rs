@@ -72,9 +72,21 @@ fn another_frequency_in_a_contract_is_another_dag() {
 #[test]
 fn the_stream_has_no_end_and_says_what_it_feeds() {
     let schedule = schedule(&contracts());
-    let [job] = schedule.dags[STREAM].jobs.as_slice() else { panic!("one cluster, one job") };
+    let [job] = schedule.dags[STREAM].jobs.as_slice() else { panic!("one topic, one job") };
     assert_eq!((job.tables.as_slice(), job.timeout_minutes), (["bronze_kafka_orders".to_owned()].as_slice(), None));
     assert!(job.steps.iter().all(|step| step.program == "ingest-kafka" && step.timeout_seconds.is_none()));
     assert!(job.feeds.contains(&"silver_orders".to_owned()));
     assert!(job.feeds.iter().all(|table| schedule.tables[table].inputs.contains(&"bronze_kafka_orders".to_owned())));
+}
+
+#[test]
+fn a_second_topic_does_not_wait_for_the_end_of_the_first() {
+    let path = repository().join("contracts/bronze/kafka_orders.odcs.yaml");
+    let text = std::fs::read_to_string(&path).unwrap().replace("kafka_orders", "kafka_payments");
+    let payments = Contract::parse(&path, &text, None).unwrap();
+    let others = contracts().iter().cloned().collect::<Vec<_>>();
+    let schedule = schedule(&ContractSet::new(others.into_iter().chain([payments]).collect()).unwrap());
+    let jobs: Vec<_> =
+        schedule.dags[STREAM].jobs.iter().map(|job| (job.job.as_str(), job.steps.len(), job.feeds.len())).collect();
+    assert_eq!(jobs, [("stream_kafka_orders", 1, 3), ("stream_kafka_payments", 1, 0)]);
 }
