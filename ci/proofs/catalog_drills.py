@@ -1,6 +1,7 @@
-"""`catalog-sync` on a lake of its own: `python -m proofs.catalog_drills --bucket BUCKET`; endpoints as for `proofs.catalog`.
+"""`catalog-sync` on a lake of its own: `python -m proofs.catalog_drills --bucket BUCKET [--killed]`; endpoints as for `proofs.catalog`.
 
 Entries are made, kept, evolved, synced by several at once, pruned; entries of others are left alone; what is refused says why.
+With `--killed` the test build is killed at every fault point of the program instead, every time that it passes it, and run again.
 After each step every entry must be what deltalake Python reads from the Delta logs. Databases and lake have names of their own
 and are deleted at the end.
 """
@@ -14,6 +15,8 @@ import subprocess
 import time
 import uuid
 from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
 
 import pyarrow as pa
 from deltalake import DeltaTable, Field, Schema, write_deltalake
@@ -40,6 +43,7 @@ class World:
     lake: stores.Bucket
     prefix: str
     columns: dict[str, list[dict]]
+    programs: Path
     env: dict[str, str] = field(default_factory=lambda: dict(os.environ))
 
     def create(self, place: str) -> DeltaTable:
@@ -54,7 +58,7 @@ class World:
 
     def command(self, *arguments: str) -> list[str]:
         """Returns the command line of a sync."""
-        program = str(places.HOME / "bin" / "catalog-sync")
+        program = str(self.programs / "catalog-sync")
         options = ("--lake", str(self.lake), "--database-prefix", self.prefix, "--contracts", str(places.CONTRACTS), "--output", "json")
         return [program, *options, *arguments]
 
@@ -186,9 +190,42 @@ def refused(world: World) -> None:
     expect(f"the catalog is down: exit {code}", code == TRANSIENT, text)
 
 
-def contract_columns() -> dict[str, list[dict]]:
+def killed(world: World) -> None:
+    """Dies wherever it can, and the next sync makes of what is there what an undisturbed one would."""
+    for place in TABLES:
+        world.create(place)
+    listed = subprocess.run([str(world.programs / "all-clis"), "fault-points"], text=True, capture_output=True, check=True).stdout.split()
+    points = [point for point in listed if point.startswith("catalog.")]
+    expect(f"the test build has points of its own: {', '.join(points)}", len(points) > 1)
+    for point in points:
+        for number in count(1):
+            unfinished(world)
+            code, _, text = world.sync("--prune", env=world.env | {"SLUICE_FAULT": f"{point}#{number}"})
+            if code >= 0:
+                break
+            again, _, said = world.sync("--prune")
+            third, written, _ = world.sync("--prune")
+            expect(f"killed at {point}, time {number}: the next sync ends it, another one writes nothing",
+                   (again, third) == (OK, OK) and not written["written"] and agrees(world), said)  # fmt: skip
+        expect(f"{point} was passed {number - 1} times", code == OK and number > 1, text)
+
+
+def unfinished(world: World) -> None:
+    """Leaves something of every kind to do: a database and its entries to make, an entry to replace, one to drop."""
+    code, _, text = world.sync("--prune")
+    if code != OK:
+        raise SystemExit(f"catalog-drills: the sync before ended with {code}:\n{text}")
+    world.put("silver_old", "silver_fx_rates")
+    world.table("silver/customers").alter.set_table_properties({"delta.appendOnly": "false"})
+    glue = catalog.glue()
+    for name in catalog.entries(f"{world.prefix}gold"):
+        glue.delete_table(DatabaseName=f"{world.prefix}gold", Name=name)
+    glue.delete_database(Name=f"{world.prefix}gold")
+
+
+def contract_columns(programs: Path) -> dict[str, list[dict]]:
     """Returns the columns of every contract, by the table's place."""
-    command = [str(places.HOME / "bin" / "run-pipeline"), "check", "--output", "json", "--contracts", str(places.CONTRACTS)]
+    command = [str(programs / "run-pipeline"), "check", "--output", "json", "--contracts", str(places.CONTRACTS)]
     text = subprocess.run(command, text=True, capture_output=True, check=True).stdout
     tables = [json.loads(line) for line in text.splitlines()]
     return {table["place"]: table["columns"] for table in tables}
@@ -198,10 +235,12 @@ def main() -> int:
     """Goes through all drills on one lake."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bucket", default="lake")
+    parser.add_argument("--killed", action="store_true", help="kill the test build at every fault point of catalog-sync")
     options = parser.parse_args()
     started, mark = time.monotonic(), uuid.uuid4().hex[:12]
-    world = World(stores.Bucket(f"s3://{options.bucket}/proofs/catalog-{mark}"), f"proof_{mark}_", contract_columns())
-    drills = (made, evolved, pruned, refused)
+    programs = places.HOME / ("bin-faults" if options.killed else "bin")
+    world = World(stores.Bucket(f"s3://{options.bucket}/proofs/catalog-{mark}"), f"proof_{mark}_", contract_columns(programs), programs)
+    drills = (killed,) if options.killed else (made, evolved, pruned, refused)
     try:
         for drill in drills:
             print(f"{drill.__name__}:")

@@ -219,7 +219,7 @@ def prepared(name: str) -> tuple[Path, dict[str, str]]:
     home = folder / ".sluice" / "small"
     home.mkdir(parents=True)
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "-co", "--exclude-standard", "ci", "contracts", "docs", "*.md"],
+        ["git", "ls-files", "-z", "-co", "--exclude-standard", "ci", "contracts", "dags", "docs", "*.md"],
         cwd=places.ROOT, capture_output=True, check=True,
     ).stdout.decode()  # fmt: skip
     for file in filter(None, listed.split("\0")):

@@ -24,10 +24,33 @@ def produce(bootstrap: str, topic: str, partition: int, payloads: list[bytes]) -
         raise SystemExit(f"topic: not all records of {topic} were acknowledged")
 
 
+def create(bootstrap: str, topic: str) -> None:
+    """Makes an empty topic."""
+    # Held by a name: a client that nobody holds ends before it has its answer. So below.
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin.create_topics([NewTopic(topic, num_partitions=PARTITIONS, replication_factor=1)])[topic].result(SECONDS_MAX)
+
+
+def drop(bootstrap: str, topic: str) -> None:
+    """Deletes a topic."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin.delete_topics([topic])[topic].result(SECONDS_MAX)
+
+
 def plain(count: int) -> list[bytes]:
     """Returns plain events; what they say does not matter to who reads offsets."""
-    event = {"event_type": "SHIPPED", "order_id": "1", "event_ts": "2017-12-30T00:00:00Z"}
-    return [json.dumps({"event_id": f"t{number}"} | event).encode() for number in range(count)]
+    return [shipped(f"t{number}", "1", 0) for number in range(count)]
+
+
+def orders(numbers: range, hour: int) -> list[bytes]:
+    """Returns events of which each is of an order of its own: numbers of other orders lie before or after all of them."""
+    return [shipped(f"o{number}-{hour}", f"{number:06}", hour) for number in numbers]
+
+
+def shipped(event: str, order: str, hour: int) -> bytes:
+    """Returns an event of the kind that needs the fewest fields."""
+    text = {"event_id": event, "event_type": "SHIPPED", "order_id": order, "event_ts": f"2017-12-30T{hour:02}:00:00Z"}
+    return json.dumps(text).encode()
 
 
 def main() -> int:
@@ -40,20 +63,20 @@ def main() -> int:
     parser.add_argument("--partition", type=int, default=0)
     options = parser.parse_args()
     fill = partial(produce, options.bootstrap, options.topic, options.partition)
-    admin = AdminClient({"bootstrap.servers": options.bootstrap})
     match options.command:
         case "create":
-            admin.create_topics([NewTopic(options.topic, num_partitions=PARTITIONS, replication_factor=1)])[options.topic].result(SECONDS_MAX)
+            create(options.bootstrap, options.topic)
             fill(plain(options.number))
         case "produce":
             fill(plain(options.number))
         case "produce-broken":
             fill(list(BROKEN))
         case "delete-before":
+            admin = AdminClient({"bootstrap.servers": options.bootstrap})
             for done in admin.delete_records([TopicPartition(options.topic, options.partition, options.number)]).values():
                 done.result(SECONDS_MAX)
         case "drop":
-            admin.delete_topics([options.topic])[options.topic].result(SECONDS_MAX)
+            drop(options.bootstrap, options.topic)
     return 0
 
 

@@ -65,6 +65,7 @@ impl<C: Catalog> LakeSync<'_, C> {
             let description = format!("Tables of the {} layer; written by catalog-sync", layer.name());
             let location = format!("{}{}", self.lake.uri(), layer.name());
             self.catalog.make_database(database, &description, &location).await?;
+            lake_core::fault_point!("catalog.database.after");
         }
         report.made(database);
         Ok(())
@@ -97,7 +98,10 @@ impl<C: Catalog> LakeSync<'_, C> {
                 });
             }
             what = why.unwrap_or(what);
-            match self.write(database, &decision, present.as_ref()).await {
+            lake_core::fault_point!("catalog.write.before");
+            let wrote = self.write(database, &decision, present.as_ref()).await;
+            lake_core::fault_point!("catalog.write.after");
+            match wrote {
                 Ok(()) => written = written.or(Some((outcome, why))),
                 Err(GlueError::Overtaken { .. }) => {}
                 Err(error) => return Err(error.into()),
@@ -149,7 +153,9 @@ impl<C: Catalog> LakeSync<'_, C> {
     /// An entry that describes nothing any more.
     async fn lost(&self, database: &str, entry: &Entry, why: &'static str) -> Result<Told, SyncError> {
         if self.prune && !self.dry_run {
+            lake_core::fault_point!("catalog.drop.before");
             self.catalog.drop_table(database, &entry.name).await?;
+            lake_core::fault_point!("catalog.drop.after");
         }
         let outcome = if self.prune { Outcome::Dropped } else { Outcome::Left };
         Ok(Told { why: Some(why), ..Told::new(database, &entry.name, outcome) })

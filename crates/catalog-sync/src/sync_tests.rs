@@ -8,7 +8,7 @@ use crate::{
     sync::LakeSync,
     testing::{Memory, contracts, schema},
 };
-use lake_core::{Fault, contract::ContractSet, fault::Faulty as _};
+use lake_core::{Contract, Fault, contract::ContractSet, fault::Faulty as _};
 use lake_table::{Lake, Table, TableSpec};
 use serde_json::{Value, json};
 
@@ -127,6 +127,23 @@ async fn a_contract_without_a_table_is_told_and_left_out() {
     let world = World::with(&[RATES]).await;
     assert_eq!(world.silver("silver_orders", How::default()).await.outcome, Outcome::Skipped);
     assert!(world.catalog.entry(SILVER, "silver_orders").is_none());
+}
+
+#[tokio::test]
+async fn a_contract_more_is_an_entry_more_with_no_other_edit() {
+    let mut world = World::new();
+    let silver = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts/silver");
+    let text = std::fs::read_to_string(silver.join("campaign_targets/contract.odcs.yaml")).unwrap();
+    // Made of the same Bronze table.
+    let text = text.replace("campaign_targets", "goals").replace("bronze_snowflake_goals", "bronze_snowflake_campaign_targets");
+    let more = Contract::parse(&silver.join("goals/contract.odcs.yaml"), &text, None).unwrap();
+    let all: Vec<Contract> = world.contracts.iter().cloned().chain([more]).collect();
+    world.contracts = ContractSet::new(all).unwrap();
+    Table::open_or_create(&world.lake, &world.spec("silver_goals")).await.unwrap();
+    assert_eq!(world.silver("silver_goals", How::default()).await.outcome, Outcome::Created);
+    let entry = world.catalog.entry(SILVER, "silver_goals").unwrap();
+    assert_eq!((entry.owner.as_str(), entry.parameters[CONTRACT].as_str()), ("data-team", "silver_goals@1.0.0"));
+    assert_eq!(world.columns("silver_goals")[..3], ["campaign_id string", "customer_id string", "updated_at timestamp"]);
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ use chrono::DateTime;
 use lake_core::{
     Ledger, Summary, Window,
     contract::bronze::KafkaSource,
+    fault_point,
     gauge::{Gauge, Unit},
     summary::Outcome,
 };
@@ -258,11 +259,13 @@ impl Stream {
         let Flush { topic, before, landed, summary, reason, begun } = flush;
         let last = landed.last.clone();
         let (rows, bytes) = (landed.read, landed.bytes);
+        fault_point!("stream.commit.before");
         let Some(committed) = commit(&mut self.job.table, &topic, &before, landed, summary).await? else {
             tracing::warn!("records landed by another run");
             self.stored = None;
             return Ok(());
         };
+        fault_point!("stream.commit.after");
         self.size.learn(rows, bytes);
         for (partition, offset) in last {
             self.lag.landed(partition, offset + 1, None);
@@ -294,7 +297,9 @@ impl Stream {
         let mut gauges = lag::gauges(&self.lag.read(lake_edge::now()));
         let files = u64::try_from(self.job.table.files().len()).unwrap_or(u64::MAX);
         gauges.push(Gauge { name: "live_files", unit: Unit::Count, part: None, value: files });
+        fault_point!("stream.gauge.before");
         self.job.edge.tell_gauges(gauges).await;
+        fault_point!("stream.gauge.after");
         self.told = Some(Instant::now());
     }
 

@@ -58,7 +58,9 @@ impl Table {
         if remove.is_empty() {
             return Ok(None);
         }
+        lake_core::fault_point!("compact.write.before");
         let add = self.rewritten(&remove).await?;
+        lake_core::fault_point!("compact.write.after");
         let (rows, written) = (self.standing(&remove)?, self.arriving(&add)?);
         if rows != written {
             let (table, before, after) = (self.spec().name.clone(), rows, written);
@@ -79,6 +81,7 @@ impl Table {
         if committed.is_err() && self.own_entry(&token).await.is_some() {
             committed = Ok(());
         }
+        lake_core::fault_point!("compact.commit.after");
         match committed {
             Ok(()) => {
                 self.reload().await.map_err(attach)?;

@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
-    Summary,
+    Contract, Summary,
+    contract::ContractSet,
     lineage::{
         Ending, Record, outbox,
         tests::{contracts, record, run},
@@ -64,6 +65,27 @@ fn a_run_that_lands_rows_is_one_document() {
     assert_eq!(reading.emf("Sluice", Some(end)), expected);
     let silent = reading.emf("Sluice", None);
     assert_eq!((silent.get("_aws"), &silent["RowsRead"]), (None, &12.into()));
+}
+
+#[test]
+fn a_contract_more_is_metrics_more_with_no_other_edit() {
+    let bronze = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts/bronze");
+    let text = std::fs::read_to_string(bronze.join("snowflake_campaign_targets.odcs.yaml")).unwrap();
+    let text = text.replace("snowflake_campaign_targets", "snowflake_goals");
+    let more = Contract::parse(&bronze.join("snowflake_goals.odcs.yaml"), &text, None).unwrap();
+    let all: Vec<Contract> = contracts().iter().cloned().chain([more]).collect();
+    let all = ContractSet::new(all).unwrap();
+    let landing = record(&all, &run("ingest-snowflake", "bronze_snowflake_goals", 1), false);
+    let reading = read(&landing.ended(at("2017-12-31T02:01:00Z"), Ending::Done(&committed(&landing))));
+    assert_eq!((value(&reading, "RowsRead"), value(&reading, "RunFailed")), (Some(12.0), Some(0.0)));
+    let told = reading.emf("Sluice", Some(reading.at));
+    assert_eq!(
+        (&told["layer"], &told["table"], &told["source"]),
+        (&json!("bronze"), &json!("bronze_snowflake_goals"), &json!("snowflake"))
+    );
+    assert_eq!(told["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["layer"], ["layer", "table"], ["source"]]));
+    let judged = read(&record(&all, &run("dq-check", "bronze_snowflake_goals", 1), true).running(reading.at, BTreeMap::new()));
+    assert_eq!(judged.table, "bronze_snowflake_goals");
 }
 
 fn record_contract() -> String {
