@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.providers.amazon.aws.links.emr import EmrServerlessCloudWatchLogsLink
 from airflow.providers.amazon.aws.operators.emr import EmrServerlessStartJobOperator
+from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskDeferred
 
 from lakehouse import attempts, graph, identity, policies, requests, settings
@@ -107,6 +108,16 @@ class JobOperator(EmrServerlessStartJobOperator):
         if not ended:
             self.log.warning("job did not end well: %s", (event or {}).get("message"))
         return self._conclude(context, ended)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
+        """Judges the job also when its trigger failed or was out of time, which Airflow takes for the end of the task.
+
+        The limit of a long wait comes before the trigger's own end, since each of its looks takes a moment more than it counts.
+        """
+        if next_method == TRIGGER_FAIL_REPR:
+            self.log.warning("job is no longer waited for: %s", (next_kwargs or {}).get("error"))
+            return self._conclude(context, ended=False)
+        return super().resume_execution(next_method, next_kwargs, context)
 
     def _order(self) -> Order:
         assert self.order is not None, "the fields are rendered before a task runs"

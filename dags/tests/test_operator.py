@@ -225,6 +225,20 @@ def test_a_deferred_task_is_judged_alike(task, service, lake, status, exit_code,
     assert exit_code is not None or service.jobs["job0"]["state"] == "CANCELLED"
 
 
+@pytest.mark.parametrize("error", ["Trigger timeout", "Trigger failure"])
+def test_a_stream_whose_trigger_does_not_see_its_end_is_ended_and_judged(dags, service, lake, error):
+    task, found = begin(dags["lake_stream"].get_task("stream_kafka"), Instance("lake_stream", "stream_kafka"))
+    task.deferrable = True
+    service.work = lambda request: "RUNNING"
+    service.cancelled = lambda request: leave(lake, job_of(request), 0, {"bronze_kafka_orders": 44}, signal="SIGTERM")
+    with pytest.raises(TaskDeferred):
+        task.execute(found)
+    again, found = begin(dags["lake_stream"].get_task("stream_kafka"), found["ti"])
+    # What Airflow does with a task whose trigger failed.
+    assert again.resume_execution("__fail__", {"error": error}, found) == {"bronze_kafka_orders": 44}
+    assert service.jobs["job0"]["state"] == "CANCELLED"
+
+
 def test_a_lake_in_a_bucket_is_read_too(task, service, monkeypatch, tmp_path):
     monkeypatch.setenv("AIRFLOW__SLUICE__LAKE", "s3://lake/prod")
 
