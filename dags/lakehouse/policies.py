@@ -6,6 +6,8 @@ Numbers stand here and nowhere else. The exit codes are those of `all-clis exit-
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 
+from airflow.sdk import CronTriggerTimetable
+
 OWNER = "data-team"
 # Before the oldest data: Airflow runs no task of an earlier day, and a backfill may be for any. Nothing is caught up on.
 START = datetime(2016, 1, 1, tzinfo=timezone.utc)
@@ -63,7 +65,8 @@ EXIT_ACTIONS = {
     65: Action.FAIL,
     75: Action.RETRY,
     99: Action.SKIP,
-    # Killed by SIGKILL or SIGTERM: memory, a lost worker, a limit of time, a cancelled attempt.
+    # Killed by SIGINT, SIGKILL or SIGTERM: memory, a lost worker, a limit of time, a cancelled attempt.
+    130: Action.RETRY,
     137: Action.RETRY,
     143: Action.RETRY,
 }
@@ -82,6 +85,14 @@ REFUSALS = frozenset({"AccessDeniedException", "ResourceNotFoundException", "Val
 
 # Driver cores and memory by layer. Executors are not used: the least that Spark accepts.
 DRIVERS = {"bronze": ("2", "6g"), "silver": ("4", "14g"), "gold": ("4", "14g")}
+
+
+def at(cron: str) -> CronTriggerTimetable:
+    """Returns a schedule whose runs bear the time at which they start.
+
+    What a bare expression means is a setting of Airflow: by `create_cron_data_intervals` a run would bear the time of the one before.
+    """
+    return CronTriggerTimetable(cron, timezone="UTC")
 
 
 def default_args(owner: str = OWNER) -> dict:

@@ -31,7 +31,7 @@ def task(dags):
 
 @pytest.mark.parametrize(
     ("exit_code", "ends"),
-    [(1, FAILED), (2, FAILED), (65, FAILED), (75, RETRIED), (137, RETRIED), (143, RETRIED), (99, SKIPPED), (139, FAILED)],
+    [(1, FAILED), (2, FAILED), (65, FAILED), (75, RETRIED), (130, RETRIED), (137, RETRIED), (143, RETRIED), (99, SKIPPED), (139, FAILED)],
 )
 def test_an_exit_code_decides_what_becomes_of_a_task(task, service, lake, exit_code, ends):
     service.work = works(lake, exit_code)

@@ -157,6 +157,7 @@ def event(lake, when: datetime, job: str, run: str, kind: str) -> None:
 def test_a_run_that_began_and_never_ended_is_found(tmp_path):
     lost, ended, streamed, young = (identity.run_id("d", "r", name, -1) for name in ("lost", "ended", "streamed", "young"))
     event(tmp_path, at(2), "silverize.silver_orders", lost, "start")
+    event(tmp_path, at(2, 1), "silverize.silver_orders", lost, "running")
     event(tmp_path, at(0) - timedelta(minutes=1), "dq-check.silver_orders", ended, "start")
     event(tmp_path, at(0, 1), "dq-check.silver_orders", ended, "fail")
     event(tmp_path, at(1), "ingest-kafka.bronze_kafka_orders", streamed, "start")
