@@ -9,6 +9,7 @@ from airflow.providers.amazon.aws.links.emr import EmrServerlessCloudWatchLogsLi
 from airflow.providers.amazon.aws.operators.emr import EmrServerlessStartJobOperator
 from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskDeferred
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lakehouse import attempts, graph, identity, policies, requests, settings
 from lakehouse.lake import open_lake
@@ -177,10 +178,18 @@ class JobOperator(EmrServerlessStartJobOperator):
                 time.sleep(self.waiter_delay)
 
     def _wait(self) -> bool:
-        """Waits for the job's end; False when it takes longer than it may."""
+        """Waits for the job's end; False when it takes longer than it may. A few looks without an answer say nothing of the job."""
+        unanswered = 0
         for _ in range(self.waiter_max_attempts):
-            if self._has_ended(self.job_id):
-                return True
+            try:
+                if self._has_ended(self.job_id):
+                    return True
+                unanswered = 0
+            except (ClientError, BotoCoreError) as error:
+                unanswered += 1
+                if unanswered > policies.UNANSWERED_MAX:
+                    raise
+                self.log.warning("no word of job %s: %s", self.job_id, error)
             time.sleep(self.waiter_delay)
         self.log.warning("job %s takes longer than it may", self.job_id)
         return False

@@ -23,6 +23,8 @@ RETRY_DELAY_MAX = timedelta(minutes=8)
 # Beyond a job's own limit: the application's queue before it, and the end of an earlier attempt.
 QUEUE = timedelta(minutes=15)
 CANCEL = timedelta(minutes=10)
+# Looks at a job in a row that may go unanswered, beyond what the SDK tries by itself; then it is ended, since nobody sees it.
+UNANSWERED_MAX = 10
 # What a cancelled job gets to end by itself: a commit under way, and the record of its end.
 CANCEL_GRACE_SECONDS = 120
 

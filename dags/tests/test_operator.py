@@ -124,6 +124,17 @@ def test_a_lost_job_is_tried_again(task, service, lake):
     service.work = work
     with pytest.raises(RETRIED, match="left no record"):
         run(task, instance())
+    assert service.calls.count("GetJobRun") == 1
+
+
+def test_a_job_is_not_ended_for_a_few_looks_without_an_answer(task, service, lake):
+    def work(request):
+        service.refuse["GetJobRun"] = ["ThrottlingException", "InternalServerException"]
+        return works(lake, 0, {"bronze_fx_rates": 7})(request)
+
+    service.work = work
+    assert run(task, instance()) == {"bronze_fx_rates": 7}
+    assert "CancelJobRun" not in service.calls and "ListJobRuns" not in service.calls
 
 
 def test_a_job_that_takes_too_long_is_cancelled_and_its_end_waited_for(task, service, lake):
