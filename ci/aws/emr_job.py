@@ -158,7 +158,7 @@ class Job:
         self.started_at = self.started_at or datetime.now(UTC)
         try:
             driver = self._drive()
-        except Unstartable as error:
+        except (Unstartable, OSError) as error:
             return "FAILED", f"Job execution failed, the driver could not be started: {error}"
         self._driver = driver
         self._move("RUNNING")

@@ -264,6 +264,11 @@ class Emulator(unittest.TestCase):
         self.assertEqual(found["state"], "FAILED")
         self.assertIn("/nowhere/launcher.py", found["stateDetails"])
 
+    def test_what_the_system_cannot_start_fails_the_job(self) -> None:
+        found = self.end(self.start("exit", "0" * 200_000))
+        self.assertEqual(found["state"], "FAILED")
+        self.assertIn("could not be started", found["stateDetails"])
+
     def test_a_driver_sees_the_standard_library_alone(self) -> None:
         job = self.start("foreign")
         self.assertEqual(self.end(job)["state"], "FAILED")
