@@ -5,13 +5,16 @@ Jobs that are left with nothing end as skipped. An input whose job did not run i
 
 *Parameters.* `window`: a UTC date or FROM/TO. `tables`: names; none: all. `downstream`: also what is made of them. `generation`: 2 or more
 reads a window again that is in, and replaces its rows; Silver is then rebuilt. `full_refresh`: rebuild Silver and Gold from all
-that their inputs hold. Many days: `airflow backfill create --dag-id lake_daily --from-date D --to-date D`.
+that their inputs hold. Many days: `airflow backfill create --dag-id lake_daily --from-date D --to-date D --max-active-runs 1`
+(ten at once otherwise, all on the same tables); each day of it also tells that Gold is late, since its deadline is long over.
 
 *Owner.* Those of the tables' contracts; see the tasks.
 
 *Is a rerun safe?* Yes, with the same parameters. A generation that is in is not read again.
 
 *When it fails.* As in `lake_daily`. Do not run it beside `lake_daily` for HubSpot: both would draw on one allowance of requests.
+Pause DAGs that build the same Silver tables before a new generation or a full refresh: between its Bronze and its Silver jobs
+they end with 65, or read on and make the rebuild do so; nothing is harmed, and both can be cleared afterwards.
 """
 
 from datetime import timedelta

@@ -24,7 +24,7 @@ with DAG(
     DAG_ID,
     doc_md=__doc__,
     description="What is promised more often than daily, to Silver",
-    schedule=f"*/{SECONDS // 60} * * * *",
+    schedule=policies.at(f"*/{SECONDS // 60} * * * *"),
     start_date=policies.START,
     catchup=False,
     max_active_runs=1,

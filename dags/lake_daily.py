@@ -26,7 +26,7 @@ with DAG(
     DAG_ID,
     doc_md=__doc__,
     description="The day before, from all sources to Gold",
-    schedule=policies.DAILY,
+    schedule=policies.at(policies.DAILY),
     start_date=policies.START,
     catchup=False,
     max_active_runs=1,

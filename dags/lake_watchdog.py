@@ -2,7 +2,8 @@
 
 *What.* Late layers (02:30 Bronze, 02:45 Silver, 03:30 Gold), gaps in the days of Bronze, tables that got nothing new for longer than their
 contract promises, a stream that lags, runs that began and never ended. It reads the lake, not Airflow, so that it also finds
-what was never started. A task with findings publishes them to the alarm topic and fails.
+what was never started. A task with findings fails, each time. It publishes them to the alarm topic when one is new, and all at
+02:46: an alarm that comes every hour is soon one that nobody reads.
 
 *Owner.* The data team.
 
@@ -21,6 +22,9 @@ from lakehouse import alarms, policies
 DAG_ID = "lake_watchdog"
 # A minute after the deadlines of Bronze, Silver and Gold, and once an hour beside them.
 SCHEDULE = MultipleCronTriggerTimetable("31 * * * *", "46 2 * * *", timezone="UTC")
+# Hour and minute at which all findings are told, also old ones; what a look leaves for the next.
+REMINDER = (2, 46)
+KNOWN = "findings"
 
 
 def look(check: str) -> None:
@@ -31,11 +35,15 @@ def look(check: str) -> None:
     from lakehouse.lake import open_lake
 
     context: Any = get_current_context()
-    lake = open_lake(settings.required("lake"))
-    findings = getattr(watch, check)(watch.Watch(lake, windows.instant(context)))
-    if findings:
-        text = "\n".join(findings)
+    lake, at, ti = open_lake(settings.required("lake")), windows.instant(context), context["ti"]
+    findings = getattr(watch, check)(watch.Watch(lake, at))
+    # Those of the look before: what that run found is what was told, also when Airflow stood still since.
+    known = ti.xcom_pull(key=KNOWN, include_prior_dates=True, map_indexes=-1) or []
+    text, told = "\n".join(findings), "told before"
+    if set(findings) - set(known) or (findings and (at.hour, at.minute) == REMINDER):
         told = "published" if alarms.publish(f"{DAG_ID}: {check}", text) else "nobody is told: sluice.topic_arn is absent"
+    ti.xcom_push(key=KNOWN, value=findings)
+    if findings:
         raise AirflowFailException(f"{len(findings)} findings ({told}):\n{text}")
 
 

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from urllib.parse import urlparse
 import boto3
 
 DRIVER_VARIABLE = "spark.emr-serverless.driverEnv."
+POLL_SECONDS = 0.01
 _unpacking = threading.Lock()
 
 
@@ -91,6 +93,7 @@ class Driver:
 
     def __init__(self, wanted: Plan, folder: Path, unpacked: Path) -> None:
         folder.mkdir(parents=True)
+        self.folder = folder.resolve()
         entry = fetch(wanted.entry, folder)
         for address, name in wanted.archives:
             # Unpacked once and linked: a release is hundreds of megabytes, and no program writes into it.
@@ -124,6 +127,21 @@ class Driver:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        # A worker that is taken away takes along also what leads a session of its own, such as the launcher's recorder.
+        while left := self._left():
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(POLL_SECONDS)
+
+    def _left(self) -> list[int]:
+        """Returns what works in the driver's folder; a process that has been killed has none."""
+        found = []
+        for place in Path("/proc").glob("[0-9]*/cwd"):
+            with suppress(OSError):
+                if place.readlink().is_relative_to(self.folder):
+                    found.append(int(place.parent.name))
+        return found
 
     def kill_program(self) -> bool:
         """Kills what the driver has started; False when it has started nothing yet."""

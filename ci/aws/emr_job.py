@@ -120,10 +120,12 @@ class Job:
 
     def _run(self) -> None:
         slots = getattr(self.application, "slots", None)
-        if slots and not slots.acquire(blocking=False):
+        # One that is cancelled while it waits has no slot to give back.
+        held = slots is None or slots.acquire(blocking=False)
+        if not held:
             self._move("QUEUED")
-            while not self._cancelled.is_set() and not slots.acquire(timeout=POLL_SECONDS):
-                pass
+        while not held and not self._cancelled.is_set():
+            held = slots.acquire(timeout=POLL_SECONDS)
         try:
             for number in count(1):
                 if number > 1:
@@ -133,7 +135,7 @@ class Job:
                     break
                 self._move(state, details)
         finally:
-            if slots:
+            if slots and held:
                 slots.release()
         self.ended_at = datetime.now(UTC)
         self._move(state, details)
@@ -156,7 +158,7 @@ class Job:
         self.started_at = self.started_at or datetime.now(UTC)
         try:
             driver = self._drive()
-        except Unstartable as error:
+        except (Unstartable, OSError) as error:
             return "FAILED", f"Job execution failed, the driver could not be started: {error}"
         self._driver = driver
         self._move("RUNNING")

@@ -34,8 +34,8 @@ OK, BUG, CONFIG, TRANSIENT, NOTHING = 0, 1, 2, 75, 99
 FAULTS = {1: "bug", 2: "config", 65: "data", 75: "transient"}
 # Ended by SIGINT, SIGKILL (also what the kernel does when memory is short) and SIGTERM: nobody has to mend anything.
 KILLED = frozenset({130, 137, 143})
-# What a program gets to give up its commit and tell its end.
-GRACE_SECONDS = 30
+# What a program gets to give up its commit and tell its end: out of time; or when the job is ended, and is gone itself after 120 s.
+GRACE_SECONDS, ENDING_SECONDS = 30, 90
 
 TABLE = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -217,10 +217,11 @@ class Launcher:
     child: Optional[subprocess.Popen] = None
 
     def signalled(self, number: int, _frame: Any) -> None:
-        """Hands a signal on."""
+        """Hands a signal on; a step that does not listen is killed while its end can still be told."""
         self.signal = signal.Signals(number)
         if self.child is not None:
             self.child.send_signal(number)
+        signal.alarm(ENDING_SECONDS)
 
     def run(self) -> None:
         """Runs the steps up to the first that does not end with 0."""
@@ -372,6 +373,7 @@ def launch(job: Job, texts: list[str]) -> int:
         launcher = Launcher(job, [Ending(step) for step in steps], directory, scratch, started_at, dict(job.versions))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, launcher.signalled)
+        signal.signal(signal.SIGALRM, lambda *_: launcher.child and launcher.child.kill())
         if refused is None:
             launcher.run()
         else:

@@ -7,7 +7,9 @@ from typing import Any
 
 from airflow.providers.amazon.aws.links.emr import EmrServerlessCloudWatchLogsLink
 from airflow.providers.amazon.aws.operators.emr import EmrServerlessStartJobOperator
+from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskDeferred
+from botocore.exceptions import BotoCoreError, ClientError
 
 from lakehouse import attempts, graph, identity, policies, requests, settings
 from lakehouse.lake import open_lake
@@ -108,6 +110,16 @@ class JobOperator(EmrServerlessStartJobOperator):
             self.log.warning("job did not end well: %s", (event or {}).get("message"))
         return self._conclude(context, ended)
 
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any) -> Any:
+        """Judges the job also when its trigger failed or was out of time, which Airflow takes for the end of the task.
+
+        The limit of a long wait comes before the trigger's own end, since each of its looks takes a moment more than it counts.
+        """
+        if next_method == TRIGGER_FAIL_REPR:
+            self.log.warning("job is no longer waited for: %s", (next_kwargs or {}).get("error"))
+            return self._conclude(context, ended=False)
+        return super().resume_execution(next_method, next_kwargs, context)
+
     def _order(self) -> Order:
         assert self.order is not None, "the fields are rendered before a task runs"
         return self.order
@@ -166,10 +178,18 @@ class JobOperator(EmrServerlessStartJobOperator):
                 time.sleep(self.waiter_delay)
 
     def _wait(self) -> bool:
-        """Waits for the job's end; False when it takes longer than it may."""
+        """Waits for the job's end; False when it takes longer than it may. A few looks without an answer say nothing of the job."""
+        unanswered = 0
         for _ in range(self.waiter_max_attempts):
-            if self._has_ended(self.job_id):
-                return True
+            try:
+                if self._has_ended(self.job_id):
+                    return True
+                unanswered = 0
+            except (ClientError, BotoCoreError) as error:
+                unanswered += 1
+                if unanswered > policies.UNANSWERED_MAX:
+                    raise
+                self.log.warning("no word of job %s: %s", self.job_id, error)
             time.sleep(self.waiter_delay)
         self.log.warning("job %s takes longer than it may", self.job_id)
         return False

@@ -6,6 +6,8 @@ Numbers stand here and nowhere else. The exit codes are those of `all-clis exit-
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 
+from airflow.sdk import CronTriggerTimetable
+
 OWNER = "data-team"
 # Before the oldest data: Airflow runs no task of an earlier day, and a backfill may be for any. Nothing is caught up on.
 START = datetime(2016, 1, 1, tzinfo=timezone.utc)
@@ -21,6 +23,8 @@ RETRY_DELAY_MAX = timedelta(minutes=8)
 # Beyond a job's own limit: the application's queue before it, and the end of an earlier attempt.
 QUEUE = timedelta(minutes=15)
 CANCEL = timedelta(minutes=10)
+# Looks at a job in a row that may go unanswered, beyond what the SDK tries by itself; then it is ended, since nobody sees it.
+UNANSWERED_MAX = 10
 # What a cancelled job gets to end by itself: a commit under way, and the record of its end.
 CANCEL_GRACE_SECONDS = 120
 
@@ -63,7 +67,8 @@ EXIT_ACTIONS = {
     65: Action.FAIL,
     75: Action.RETRY,
     99: Action.SKIP,
-    # Killed by SIGKILL or SIGTERM: memory, a lost worker, a limit of time, a cancelled attempt.
+    # Killed by SIGINT, SIGKILL or SIGTERM: memory, a lost worker, a limit of time, a cancelled attempt.
+    130: Action.RETRY,
     137: Action.RETRY,
     143: Action.RETRY,
 }
@@ -82,6 +87,14 @@ REFUSALS = frozenset({"AccessDeniedException", "ResourceNotFoundException", "Val
 
 # Driver cores and memory by layer. Executors are not used: the least that Spark accepts.
 DRIVERS = {"bronze": ("2", "6g"), "silver": ("4", "14g"), "gold": ("4", "14g")}
+
+
+def at(cron: str) -> CronTriggerTimetable:
+    """Returns a schedule whose runs bear the time at which they start.
+
+    What a bare expression means is a setting of Airflow: by `create_cron_data_intervals` a run would bear the time of the one before.
+    """
+    return CronTriggerTimetable(cron, timezone="UTC")
 
 
 def default_args(owner: str = OWNER) -> dict:

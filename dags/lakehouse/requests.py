@@ -35,7 +35,18 @@ class Order:
 def steps(job: dict, choice: Choice) -> list[dict]:
     """Returns the chosen steps of a job with their arguments."""
     chosen = [step for step in job["steps"] if choice.tables is None or step["table"] in choice.tables]
-    return [{**step, "arguments": _arguments(step, choice)} for step in chosen]
+    return [{**step, "inputs": _inputs(step, choice), "arguments": _arguments(step, choice)} for step in chosen]
+
+
+def _inputs(step: dict, choice: Choice) -> list[str]:
+    """Returns the tables whose versions a step is given.
+
+    A window that is in already tells the version that it came with. A rebuild from that is refused once its table has read on, so
+    what is checked for a rebuild is the newest version, and that one is handed on.
+    """
+    rebuilds = choice.full_refresh or choice.generation > 1
+    newest = rebuilds and step["work"] == "check" and graph.tables()[step["table"]]["layer"] == "bronze"
+    return [table for table in step["inputs"] if not (newest and table == step["table"])]
 
 
 def _arguments(step: dict, choice: Choice) -> list[str]:

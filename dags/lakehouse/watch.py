@@ -17,6 +17,7 @@ DAILY = "lake_daily"
 DAYS_BACK = 7
 # A run that tells no end for so long has none. Programs of a stream run on purpose.
 RUN_MAX = timedelta(hours=2)
+ENDS = {"complete", "fail", "abort"}
 LAG_MAX = timedelta(minutes=5)
 # How late something frequent may be: one run that failed and its retries.
 GRACE = timedelta(minutes=45)
@@ -108,7 +109,7 @@ def endless_runs(watch: Watch) -> list[str]:
             at, job, run, kind = _event(date, name)
             if kind == "start":
                 began[run] = (at, job)
-            elif kind:
+            elif kind in ENDS:
                 ended.add(run)
     streams = {f"ingest-kafka.{table}" for table in _streamed()}
     lost = sorted((at, job, run) for run, (at, job) in began.items() if run not in ended and job not in streams)

@@ -14,8 +14,8 @@ class Instance:
         self.try_number, self.map_index = number, map_index
         self.xcoms = {} if xcoms is None else xcoms
 
-    def xcom_pull(self, task_ids: str, key: str):
-        return self.xcoms.get((task_ids, key))
+    def xcom_pull(self, task_ids: str | None = None, key: str = "return_value", **_more):
+        return self.xcoms.get((task_ids or self.task_id, key))
 
     def xcom_push(self, key: str, value) -> None:
         self.xcoms[(self.task_id, key)] = value

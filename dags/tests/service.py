@@ -4,7 +4,6 @@ import io
 import json
 from pathlib import Path
 
-from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
 ENDED = {"SUCCESS", "FAILED", "CANCELLED"}
@@ -35,7 +34,7 @@ class Service:
         assert not report.has_errors(), report.generate_report()
         if self.refuse.get(operation):
             code = self.refuse[operation].pop(0)
-            raise ClientError({"Error": {"Code": code, "Message": "refused"}}, operation)
+            raise client.exceptions.from_code(code)({"Error": {"Code": code, "Message": "refused"}}, operation)
         found = getattr(self, operation)(client, **parameters)
         return {"ResponseMetadata": {"HTTPStatusCode": 200}, **found}
 

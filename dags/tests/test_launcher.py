@@ -89,10 +89,13 @@ class Launch(unittest.TestCase):
         path.write_text(f"#!{sys.executable}\n{textwrap.dedent(text)}")
         path.chmod(0o755)
 
-    def arguments(self, *steps, **changes):
+    def arguments(self, *steps, hurry=None, **changes):
         job = {"schema_version": 1, "job": "bronze_kafka", "run_id": RUN, "attempt": 1, "release": "abc", "lake": str(self.lake),
                "window": "2017-12-30", "programs": str(self.programs), **changes}
-        parts = [sys.executable, str(LAUNCHER), "--job", json.dumps(job)]
+        # In a hurry: with a time of the launcher set to less.
+        code = f"import sys; sys.path.insert(0, sys.argv[1]); import launcher; launcher.{hurry}; sys.exit(launcher.main(sys.argv[2:]))"
+        started = ["-c", code, str(LAUNCHER.parent)] if hurry else [str(LAUNCHER)]
+        parts = [sys.executable, *started, "--job", json.dumps(job)]
         for one in steps:
             parts += ["--step", one if isinstance(one, str) else json.dumps(one)]
         return parts
@@ -175,11 +178,8 @@ class Ends(Launch):
         self.assertIn("told of signal 15", ran.stdout)
 
     def test_a_step_that_does_not_listen_is_killed(self):
-        code = "import sys; sys.path.insert(0, sys.argv[1]); import launcher; launcher.GRACE_SECONDS = 0.2; " \
-               "sys.exit(launcher.main(sys.argv[2:]))"
-        arguments = self.arguments(step("ingest-kafka", "bronze_a", "deaf", timeout_seconds=1))[2:]
-        ran = subprocess.run([sys.executable, "-c", code, str(LAUNCHER.parent), *arguments], capture_output=True, text=True,
-                             timeout=30, check=False)
+        parts = self.arguments(step("ingest-kafka", "bronze_a", "deaf", timeout_seconds=1), hurry="GRACE_SECONDS = 0.2")
+        ran = subprocess.run(parts, capture_output=True, text=True, timeout=30, check=False)
         self.assertEqual((ran.returncode, self.attempt()["fault"]), (75, "transient"), ran.stderr)
 
     def test_a_step_that_ends_well_without_a_summary_is_a_bug(self):
@@ -191,8 +191,8 @@ class Ends(Launch):
 class Signals(Launch):
     """What the launcher is told while a step runs."""
 
-    def signalled(self, number):
-        parts = self.arguments(step("ingest-kafka", "bronze_a", "wait"), step("dq-check", "bronze_a"))
+    def signalled(self, number, what="wait", hurry=None):
+        parts = self.arguments(step("ingest-kafka", "bronze_a", what), step("dq-check", "bronze_a"), hurry=hurry)
         with subprocess.Popen(parts, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                               start_new_session=True) as process:
             try:
@@ -217,6 +217,12 @@ class Signals(Launch):
                 (self.programs / "calls").unlink()
                 (self.lake / "ops" / "attempts" / RUN / "1.json").unlink()
 
+
+    def test_the_end_is_told_also_of_a_step_that_does_not_listen(self):
+        code, _ = self.signalled(signal.SIGTERM, "deaf", "ENDING_SECONDS = 1")
+        left = self.attempt()
+        self.assertEqual((code, left["exit"], left["fault"], left["signal"]), (137, 137, "transient", "SIGTERM"))
+        self.assertEqual([one["state"] for one in left["steps"]], ["failed", "not_run"])
 
     def test_a_step_that_does_well_all_the_same_is_the_last_one(self):
         ran = self.launch(step("ingest-kafka", "bronze_a", "tell"), step("dq-check", "bronze_a"))

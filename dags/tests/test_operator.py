@@ -31,7 +31,7 @@ def task(dags):
 
 @pytest.mark.parametrize(
     ("exit_code", "ends"),
-    [(1, FAILED), (2, FAILED), (65, FAILED), (75, RETRIED), (137, RETRIED), (143, RETRIED), (99, SKIPPED), (139, FAILED)],
+    [(1, FAILED), (2, FAILED), (65, FAILED), (75, RETRIED), (130, RETRIED), (137, RETRIED), (143, RETRIED), (99, SKIPPED), (139, FAILED)],
 )
 def test_an_exit_code_decides_what_becomes_of_a_task(task, service, lake, exit_code, ends):
     service.work = works(lake, exit_code)
@@ -124,6 +124,17 @@ def test_a_lost_job_is_tried_again(task, service, lake):
     service.work = work
     with pytest.raises(RETRIED, match="left no record"):
         run(task, instance())
+    assert service.calls.count("GetJobRun") == 1
+
+
+def test_a_job_is_not_ended_for_a_few_looks_without_an_answer(task, service, lake):
+    def work(request):
+        service.refuse["GetJobRun"] = ["ThrottlingException", "InternalServerException"]
+        return works(lake, 0, {"bronze_fx_rates": 7})(request)
+
+    service.work = work
+    assert run(task, instance()) == {"bronze_fx_rates": 7}
+    assert "CancelJobRun" not in service.calls and "ListJobRuns" not in service.calls
 
 
 def test_a_job_that_takes_too_long_is_cancelled_and_its_end_waited_for(task, service, lake):
@@ -223,6 +234,20 @@ def test_a_deferred_task_is_judged_alike(task, service, lake, status, exit_code,
     with pytest.raises(ends):
         again.execute_complete(found, {"status": status, "message": "waited too long"})
     assert exit_code is not None or service.jobs["job0"]["state"] == "CANCELLED"
+
+
+@pytest.mark.parametrize("error", ["Trigger timeout", "Trigger failure"])
+def test_a_stream_whose_trigger_does_not_see_its_end_is_ended_and_judged(dags, service, lake, error):
+    task, found = begin(dags["lake_stream"].get_task("stream_kafka"), Instance("lake_stream", "stream_kafka"))
+    task.deferrable = True
+    service.work = lambda request: "RUNNING"
+    service.cancelled = lambda request: leave(lake, job_of(request), 0, {"bronze_kafka_orders": 44}, signal="SIGTERM")
+    with pytest.raises(TaskDeferred):
+        task.execute(found)
+    again, found = begin(dags["lake_stream"].get_task("stream_kafka"), found["ti"])
+    # What Airflow does with a task whose trigger failed.
+    assert again.resume_execution("__fail__", {"error": error}, found) == {"bronze_kafka_orders": 44}
+    assert service.jobs["job0"]["state"] == "CANCELLED"
 
 
 def test_a_lake_in_a_bucket_is_read_too(task, service, monkeypatch, tmp_path):

@@ -157,6 +157,7 @@ def event(lake, when: datetime, job: str, run: str, kind: str) -> None:
 def test_a_run_that_began_and_never_ended_is_found(tmp_path):
     lost, ended, streamed, young = (identity.run_id("d", "r", name, -1) for name in ("lost", "ended", "streamed", "young"))
     event(tmp_path, at(2), "silverize.silver_orders", lost, "start")
+    event(tmp_path, at(2, 1), "silverize.silver_orders", lost, "running")
     event(tmp_path, at(0) - timedelta(minutes=1), "dq-check.silver_orders", ended, "start")
     event(tmp_path, at(0, 1), "dq-check.silver_orders", ended, "fail")
     event(tmp_path, at(1), "ingest-kafka.bronze_kafka_orders", streamed, "start")
@@ -166,17 +167,31 @@ def test_a_run_that_began_and_never_ended_is_found(tmp_path):
     assert finding == f"silverize.silver_orders began at 2026-11-29T02:00Z and never ended: run {lost}"
 
 
-def test_findings_are_published_and_fail_the_task(dags, service, lake, monkeypatch):
-    task = dags["lake_watchdog"].get_task("gaps").prepare_for_execution()
-    found = context(Instance("lake_watchdog", "gaps"), at=at(4))
-    monkeypatch.setitem(task.python_callable.__globals__, "get_current_context", lambda: found)
-    with pytest.raises(AirflowFailException, match="bronze_fx_rates does not exist"):
+def test_findings_fail_the_task_each_time_and_are_published_when_new_and_once_a_day(dags, service, lake, monkeypatch):
+    task, xcoms = dags["lake_watchdog"].get_task("gaps").prepare_for_execution(), {}
+
+    def told(now: datetime) -> int:
+        found = context(Instance("lake_watchdog", "gaps", xcoms=xcoms), at=now)
+        monkeypatch.setitem(task.python_callable.__globals__, "get_current_context", lambda: found)
         task.python_callable("gaps")
+        return len(service.messages)
+
+    with pytest.raises(AirflowFailException, match="published.*\n.*bronze_fx_rates does not exist"):
+        told(at(4))
     (message,) = service.messages
     assert message["Subject"] == "lake_watchdog: gaps" and "bronze_fx_rates does not exist" in message["Message"]
-    all_windowed(lake)
-    task.python_callable("gaps")
+    with pytest.raises(AirflowFailException, match="told before.*\n.*bronze_fx_rates does not exist"):
+        told(at(5))
     assert len(service.messages) == 1
+    with pytest.raises(AirflowFailException, match="published"):
+        told(at(2, 46) + timedelta(days=1))
+    assert len(service.messages) == 2
+    all_windowed(lake)
+    assert told(at(4)) == 2
+    # A table that is gone again is news.
+    (lake / "bronze/fx_rates/_delta_log").rename(lake / "aside")
+    with pytest.raises(AirflowFailException, match="published"):
+        told(at(5))
 
 
 def test_the_watchdog_looks_a_minute_after_each_deadline(dags):

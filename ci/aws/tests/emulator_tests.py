@@ -42,6 +42,10 @@ if what == "polite":
 if what == "deaf":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     subprocess.run(["sleep", "600"])
+if what == "apart":
+    subprocess.Popen(["sleep", "600"], start_new_session=True)
+    print("ready", flush=True)
+    signal.pause()
 if what == "program":
     sys.exit(128 - subprocess.run(["sleep", "600"]).returncode)
 if what == "foreign":
@@ -168,6 +172,17 @@ class Emulator(unittest.TestCase):
         self.assertEqual(self.end(job)["state"], "CANCELLED")
         self.assertEqual(self.world.processes_of(job), [])
 
+    def test_a_session_of_its_own_does_not_outlive_the_job(self) -> None:
+        job = self.start("apart")
+        self.until(job, "RUNNING")
+        self.wait_ready(job)
+        self.emr.cancel_job_run(applicationId=self.application, jobRunId=job)
+        self.end(job)
+        left = self.world.processes_of(job)
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        self.assertEqual(left, [])
+
     def test_what_has_ended_is_not_cancelled(self) -> None:
         job = self.start("exit", "0")
         self.end(job)
@@ -192,6 +207,18 @@ class Emulator(unittest.TestCase):
         self.until(second, "QUEUED")
         self.emr.cancel_job_run(applicationId=self.application, jobRunId=first)
         self.assertEqual(self.end(second)["state"], "SUCCESS")
+
+    def test_a_job_that_is_cancelled_in_the_queue_leaves_its_length_alone(self) -> None:
+        self.application = self.create(schedulerConfiguration={"maxConcurrentRuns": 1})
+        first, second = self.start("deaf"), self.start("exit", "0")
+        self.until(first, "RUNNING")
+        self.until(second, "QUEUED")
+        self.emr.cancel_job_run(applicationId=self.application, jobRunId=second)
+        self.assertEqual(self.end(second)["state"], "CANCELLED")
+        third = self.start("exit", "0")
+        self.until(third, "QUEUED")
+        self.emr.cancel_job_run(applicationId=self.application, jobRunId=first)
+        self.assertEqual((self.end(first)["state"], self.end(third)["state"]), ("CANCELLED", "SUCCESS"))
 
     def test_a_driver_gets_the_environment_of_application_and_job_and_no_other(self) -> None:
         name = "spark.emr-serverless.driverEnv"
@@ -236,6 +263,11 @@ class Emulator(unittest.TestCase):
             self.entry = kept
         self.assertEqual(found["state"], "FAILED")
         self.assertIn("/nowhere/launcher.py", found["stateDetails"])
+
+    def test_what_the_system_cannot_start_fails_the_job(self) -> None:
+        found = self.end(self.start("exit", "0" * 200_000))
+        self.assertEqual(found["state"], "FAILED")
+        self.assertIn("could not be started", found["stateDetails"])
 
     def test_a_driver_sees_the_standard_library_alone(self) -> None:
         job = self.start("foreign")
