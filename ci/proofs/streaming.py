@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import unquote
 
 from bench.setup import contracts_of
 from deltalake import DeltaTable
@@ -125,10 +126,11 @@ def rewritten(target: Place, place: str) -> tuple[int, list[str]]:
         actions = [json.loads(line) for line in store.read(file).decode().splitlines()]
         comes = [action["add"] for action in actions if "add" in action]
         goes = [action["remove"] for action in actions if "remove" in action]
-        rows |= {add["path"]: json.loads(add["stats"])["numRecords"] for add in comes}
+        # Writers do not agree about which characters of a path they escape.
+        rows |= {unquote(add["path"]): json.loads(add["stats"])["numRecords"] for add in comes}
         if comes and not any(action["dataChange"] for action in comes + goes):
             count += 1
-            if sum(rows[add["path"]] for add in comes) != sum(rows[remove["path"]] for remove in goes):
+            if sum(rows[unquote(add["path"])] for add in comes) != sum(rows[unquote(remove["path"])] for remove in goes):
                 wrong.append(f"{place}, {file}: a compaction has changed the number of rows")
     return count, wrong
 
