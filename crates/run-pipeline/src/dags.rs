@@ -3,7 +3,7 @@
 //! The shape of the file is told in `dags/README.md`. Fields stand in the order in which they are written.
 
 use crate::{
-    graph::{Graph, Work},
+    graph::Graph,
     jobs::{self, Job},
 };
 use lake_core::{
@@ -17,7 +17,10 @@ const SCHEMA_VERSION: u32 = 1;
 const DAILY: &str = "lake_daily";
 const FREQUENT: &str = "lake_behavior";
 const STREAM: &str = "lake_stream";
+const TELEMETRY: &str = "lake_telemetry";
 const DAY_SECONDS: u64 = 86_400;
+/// How old a number may be when an alarm looks at it.
+const TELEMETRY_SECONDS: u64 = 900;
 
 /// All DAGs and all tables.
 #[derive(Debug, Serialize)]
@@ -56,7 +59,8 @@ impl Schedule {
     /// As [`jobs::of_day`].
     pub(crate) fn of(contracts: &ContractSet, graph: &Graph, window: Option<Window>) -> anyhow::Result<Self> {
         let daily = Dag { every_seconds: Some(DAY_SECONDS), jobs: jobs::of_day(contracts, graph)? };
-        let dags = BTreeMap::from([(FREQUENT, frequent(contracts, graph)), (DAILY, daily), (STREAM, stream(contracts, graph))]);
+        let (frequent, stream) = (frequent(contracts, graph), stream(contracts, graph));
+        let dags = BTreeMap::from([(FREQUENT, frequent), (DAILY, daily), (STREAM, stream), (TELEMETRY, telemetry())]);
         let tables = contracts.iter().map(|contract| (contract.table.clone(), entry(contracts, contract, &dags))).collect();
         Ok(Self { schema_version: SCHEMA_VERSION, window, dags, tables })
     }
@@ -117,22 +121,28 @@ fn with_readers<'c>(contracts: &'c ContractSet, mut inside: BTreeSet<&'c str>) -
     inside
 }
 
-/// One job that is kept alive and lands what comes; the rest of the road is told by `feeds`.
+/// One job that is kept alive: it lands what comes, and in turns beside that rows pass their gate and go on to Silver.
 fn stream(contracts: &ContractSet, graph: &Graph) -> Dag {
-    let landed: Vec<&str> =
+    let landed: BTreeSet<&str> =
         contracts.iter().filter(|contract| streams(contract)).map(|contract| contract.table.as_str()).collect();
     if landed.is_empty() {
         return Dag { every_seconds: None, jobs: Vec::new() };
     }
-    let readers = contracts.in_dependency_order().into_iter().filter(|contract| {
+    let feeds = |contract: &Contract| {
         matches!(contract.layer, Layer::Silver(_)) && contract.inputs().iter().any(|input| landed.contains(input))
-    });
-    let feeds: Vec<String> = readers.map(|contract| contract.table.clone()).collect();
-    let builds = |table: &str, work: Work| work == Work::Build && landed.contains(&table);
-    let steps = graph.steps.iter().filter(|step| builds(&step.table, step.work));
-    let mut job = Job { timeout_minutes: None, feeds, ..Job::of("stream_kafka".to_owned(), contracts, steps) };
-    job.steps.iter_mut().for_each(|step| step.timeout_seconds = None);
-    Dag { every_seconds: None, jobs: vec![job] }
+    };
+    let fed: BTreeSet<&str> =
+        contracts.iter().filter(|contract| feeds(contract)).map(|contract| contract.table.as_str()).collect();
+    let inside = |table: &str| landed.contains(table) || fed.contains(table);
+    let steps = graph.steps.iter().filter(|step| inside(&step.table));
+    Dag { every_seconds: None, jobs: vec![Job::of("stream_kafka".to_owned(), contracts, steps).kept_alive()] }
+}
+
+/// Two jobs, so that neither is in the other's way. What alarms look at goes before what is only drawn.
+fn telemetry() -> Dag {
+    let lineage = Job::sending("telemetry_lineage", &[&["deliver"]]);
+    let metrics = Job::sending("telemetry_metrics", &[&["metrics", "--alarms"], &["metrics"]]);
+    Dag { every_seconds: Some(TELEMETRY_SECONDS), jobs: vec![lineage, metrics] }
 }
 
 #[cfg(test)]
