@@ -20,13 +20,19 @@ from typing import Any, Optional
 # The service is handed this file alone. Its parts come with the programs: where EMR unpacks an archive, in an image of our own.
 sys.path += [os.path.abspath("./environment/jobs"), "/opt/sluice/jobs"]
 
-from launcher_order import CONFIG, NOTHING, OK, Job, Order, Refused, command, fault_of, identity, job_of, order_of  # noqa: E402
+from launcher_order import (  # noqa: E402
+    BUG, CONFIG, NOTHING, OK, TRANSIENT, Job, Order, Refused, command, fault_of, identity, is_whole, job_of, order_of,
+)
 from launcher_process import Ending, Processes, now, say  # noqa: E402
 from launcher_turns import Turns  # noqa: E402
 
 # In an image of our own; where EMR unpacks an archive.
 DIRECTORIES = ("/opt/sluice/bin", "./environment/bin")
 RECORDER = "run-pipeline"
+# What a step does that builds its table; gates have other work.
+BUILD = "build"
+# Tables that are brought together while a stream's turns go on: one round is a few rows, a turn comes each 20 seconds.
+ROUNDS_MAX = 12
 
 
 def directory_of(job: Job, order: Order) -> str:
@@ -76,8 +82,48 @@ class Launcher:
             else:
                 self.processes.run(ending, identity(self.job, ending.step), self.versions)
                 self.exit, self.why = ending.exit or OK, ending.why
+            # Behind the last of them: a gate judges, and hands on, versions that belong together.
+            if self.exit == OK and ending.step.work == BUILD and self._is_last_build(number):
+                self._bring_together()
             if self.exit != OK:
                 return
+
+    def _is_last_build(self, number: int) -> bool:
+        return number == len(self.endings) or self.endings[number].step.work != BUILD
+
+    def _bring_together(self) -> None:
+        """Has tables that read the same input read it equally far: beside this job a stream's turns may bring some of them further.
+
+        Gold refuses siblings that have read different versions, whoever brought them there.
+        """
+        for _ in range(ROUNDS_MAX):
+            behind = self._behind()
+            if behind is None:
+                return
+            ending, inputs = behind
+            say(f"`{ending.step.name}` goes on to {inputs}: a sibling has read it")
+            # Only the step's own version is news; what the job was handed stays what it was handed.
+            versions = {**self.versions, **inputs}
+            self.processes.run(ending, identity(self.job, ending.step), versions)
+            if ending.exit != OK:
+                self.exit, self.why = ending.exit or BUG, ending.why
+                return
+            self.versions[ending.step.table or ""] = versions[ending.step.table or ""]
+        self.exit, self.why = TRANSIENT, f"tables that read the same do not come together in {ROUNDS_MAX} rounds"
+
+    def _behind(self) -> Optional[tuple[Ending, dict[str, int]]]:
+        """Returns a step that has read less of some input than another one, and how far the others are."""
+        read: dict[str, list[tuple[int, Ending]]] = {}
+        for ending in self.endings:
+            known = ((ending.summary or {}).get("inputs") or {}) if ending.step.work == BUILD else {}
+            for table in ending.step.inputs:
+                if is_whole(known.get(table)):
+                    read.setdefault(table, []).append((known[table], ending))
+        for table, found in read.items():
+            most, (least, ending) = max(version for version, _ in found), min(found, key=lambda one: one[0])
+            if least < most:
+                return ending, {table: most}
+        return None
 
     def _run_beside(self, ending: Ending, turns: Turns) -> None:
         try:

@@ -14,7 +14,7 @@ from lakehouse import graph, policies
 from running import AT, Instance, begin
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-NAMES = {"lake_daily", "lake_behavior", "lake_stream", "lake_backfill", "lake_watchdog"}
+NAMES = {"lake_daily", "lake_behavior", "lake_stream", "lake_backfill", "lake_watchdog", "lake_telemetry"}
 # Only Airflow's own start-up is not counted: it is the same for a folder without DAGs.
 IMPORT = """
 import socket, sys, time
@@ -49,6 +49,11 @@ def same(name: str, lines: list[str]) -> None:
 
 def test_the_dags_import_in_three_seconds_without_network_database_and_settings():
     assert float(imported(DAGS, settings=False)["seconds"]) < 3
+
+
+def test_nothing_is_sent_where_no_setting_says_where_to():
+    without, drawn = (json.loads(imported(DAGS, settings)["tasks"].replace("'", '"')) for settings in (False, True))
+    assert set(drawn) - set(without) == {"lake_telemetry.telemetry_lineage", "lake_telemetry.telemetry_metrics"}
 
 
 def test_the_folder_holds_these_dags(dags):
@@ -90,6 +95,7 @@ def test_schedules_are_those_of_the_requirement(dags):
     assert dags["lake_daily"].schedule == "0 2 * * *"
     assert dags["lake_behavior"].schedule == "*/15 * * * *"
     assert dags["lake_stream"].schedule == "@continuous"
+    assert dags["lake_telemetry"].schedule == "*/15 * * * *"
     assert dags["lake_backfill"].schedule is None
 
 
@@ -131,6 +137,37 @@ def test_commands_are_rendered_as_they_were(dags):
         lines += [f"entry {submit['entryPoint']}", f"spark {submit['sparkSubmitParameters']}"]
         lines += [f"overrides {json.dumps(request['configuration_overrides'])}", *submit["entryPointArguments"]]
     same("commands.txt", lines)
+
+
+def test_the_stream_takes_turns_to_silver_and_no_other_job_does(dags):
+    turns = {name: arguments_of(request, "--turn") for name, request in rendered(dags)}
+    found = turns.pop("lake_stream.stream_kafka")
+    assert not any(turns.values())
+    first, *others = [json.loads(step) for step in found]
+    assert (first["program"], first["table"], first["arguments"]) == ("dq-check", "bronze_kafka_orders", ["--skip-when-empty"])
+    built = {step["table"] for step in others if step["program"] == "silverize"}
+    assert built == {name for name, table in graph.tables().items() if name.startswith("silver_") and first["table"] in table["inputs"]}
+    assert {step["table"] for step in others if step["program"] == "dq-check"} == built
+    doc = dags["lake_stream"].get_task("stream_kafka").doc_md
+    assert "`silverize silver_orders`" in doc and "`dq-check silver_orders`, at most every 900 s" in doc
+
+
+def arguments_of(request: dict, option: str) -> list[str]:
+    """Returns the values of an option of the launcher."""
+    arguments = request["job_driver"]["sparkSubmit"]["entryPointArguments"]
+    return [value for name, value in zip(arguments[::2], arguments[1::2], strict=True) if name == option]
+
+
+def test_telemetry_goes_below_the_log_group_of_the_setting(dags):
+    steps = [json.loads(step) for name, request in rendered(dags) if name.startswith("lake_telemetry") for step in arguments_of(request, "--step")]
+    stream = ["--log-stream", "lake_telemetry"]
+    assert [step["arguments"] for step in steps] == [
+        ["deliver", "--log-group", "/sluice/prod/lineage", *stream],
+        ["metrics", "--alarms"],
+        ["metrics", "--log-group", "/sluice/prod/metrics", *stream],
+    ]
+    # What cannot be sent stops nothing: neither the other job nor another DAG.
+    assert all(not task.downstream_task_ids and not task.outlets for task in dags["lake_telemetry"].tasks)
 
 
 def test_nothing_is_left_of_a_template_and_no_argument_is_too_long(dags):

@@ -63,7 +63,12 @@ PROGRAM = """
     code = int(next((word for word in what if word.isdigit()), "0"))
     if "--summary-to" in argv and code in (0, 99) and "mute" not in what:
         version = int(next((word[1:] for word in what if word.startswith("v")), "4"))
-        pathlib.Path(after("--summary-to")).write_text(json.dumps({"table": argv[0], "table_version": version}))
+        given = [argv[at + 1].split("@") for at, word in enumerate(argv) if word == "--input"]
+        # Another run may have brought the table further than this one was to go.
+        seen = int(next((word[3:] for word in what if word.startswith("saw")), "0"))
+        inputs = {table: max(int(number), seen) for table, number in given}
+        told = {"table": argv[0], "table_version": version, "inputs": inputs}
+        pathlib.Path(after("--summary-to")).write_text(json.dumps(told))
     sys.exit(code)
 """
 # Creates the attempt as `run-pipeline attempt` promises to.

@@ -173,6 +173,48 @@ class Turns(Launch):
                 self.assertIn("--turn and --turn-seconds", ran.stderr)
 
 
+class Siblings(Launch):
+    """A job whose tables a stream's turns bring further while it runs."""
+
+    def build(self, *items, orders=("v20 saw7",)):
+        (self.programs / "stream.pid").touch()
+        of = {"inputs": [BRONZE], "work": "build"}
+        return self.launch(
+            step("silverize", "silver_order_items", "calls", *items, **of),
+            step("silverize", SILVER, "calls", *orders, **of),
+            step("dq-check", "silver_order_items", "v11", inputs=["silver_order_items", SILVER], work="check"),
+            versions={BRONZE: 5},
+        )
+
+    def inputs(self, program, table):
+        return [[word for word in argv if "@" in word] for name, argv, _, _ in self.calls() if name == program and argv[0] == table]
+
+    def test_tables_that_read_the_same_are_brought_together_before_their_gates(self):
+        ran = self.build("v10", "v11 saw7")
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        self.assertEqual(self.inputs("silverize", "silver_order_items"), [[f"{BRONZE}@5"], [f"{BRONZE}@7"]])
+        self.assertEqual(self.inputs("silverize", SILVER), [[f"{BRONZE}@5"]])
+        self.assertEqual(self.inputs("dq-check", "silver_order_items"), [["silver_order_items@11", f"{SILVER}@20"]])
+        self.assertEqual(self.attempt()["versions"], {BRONZE: 5, "silver_order_items": 11, SILVER: 20})
+
+    def test_nothing_is_built_twice_where_tables_belong_together(self):
+        self.assertEqual(self.build("v10", orders=("v20",)).returncode, 0)
+        self.assertEqual(len(self.calls()), 3)
+
+    def test_tables_that_never_come_together_are_for_the_next_attempt(self):
+        # Each round one of them is a step further than the other.
+        items, orders = ([f"v{n} saw{first + 2 * n}" for n in range(20)] for first in (6, 7))
+        ran = self.build(*items, orders=orders)
+        left = self.attempt()
+        self.assertEqual((ran.returncode, left["fault"], left["steps"][2]["state"]), (75, "transient", "not_run"))
+        self.assertIn("do not come together", left["why"])
+
+    def test_a_table_that_cannot_go_on_ends_the_job(self):
+        ran = self.build("v10", "65")
+        left = self.attempt()
+        self.assertEqual((ran.returncode, left["steps"][0]["state"], left["steps"][2]["state"]), (65, "failed", "not_run"))
+
+
 class Instants(unittest.TestCase):
     """When turns begin, and which window they are for."""
 

@@ -242,3 +242,11 @@ def test_an_absent_setting_names_itself(task, service, monkeypatch):
     monkeypatch.delenv("AIRFLOW__SLUICE__APPLICATION_ID")
     with pytest.raises(FAILED, match="AIRFLOW__SLUICE__APPLICATION_ID"):
         run(task, instance())
+
+
+def test_what_a_turn_ended_with_is_what_a_person_reads(dags, service, lake):
+    beside = {"program": "silverize", "table": "silver_orders", "exit": 65, "why": "it removes rows"}
+    landing = {"program": "ingest-kafka", "table": "bronze_kafka_orders", "exit": 0, "why": None}
+    service.work = works(lake, 65, steps=[landing], turns={"steps": [{"exit": 0}, beside]})
+    with pytest.raises(FAILED, match="silverize silver_orders ended with 65: it removes rows"):
+        run(dags["lake_stream"].get_task("stream_kafka"), Instance("lake_stream", "stream_kafka"))
