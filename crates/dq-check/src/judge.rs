@@ -13,6 +13,9 @@ use lake_quality::{
 };
 use lake_table::{Plan, Proposal, Table};
 
+/// Small files that the table of verdicts may have. A stream's gate adds one each 20 seconds, and each question reads all of them.
+const SMALL_FILES_MAX: usize = 32;
+
 /// Judges a table at a version.
 pub(crate) async fn judge(job: &Job<'_>) -> anyhow::Result<Judged> {
     let subject = Subject::open(job).await?;
@@ -27,6 +30,7 @@ pub(crate) async fn judge(job: &Job<'_>) -> anyhow::Result<Judged> {
         Some(recorded) => return Ok(Judged::recorded(job, recorded.clone())),
         None => {}
     }
+    verdicts.compact(SMALL_FILES_MAX).await.context("failed to put verdicts together")?;
     let checked = scan::check(job, &subject, &known, passed).await.with_context(|| format!("failed to check {}", key.table))?;
     lake_core::fault_point!("dq.scan.after");
     let made = Verdict::of(key, job.contract.reference(), checked.report, job.now, job.run_id);
