@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import stream
 from bench.orders import order
@@ -81,7 +82,7 @@ def publish(bootstrap: str, topic: str, options: argparse.Namespace, made: list[
     acknowledged = {PLACED: 0, PAID: 0}
     failed = lines = 0
 
-    def delivered(kind: int, lines_of: int, error: object) -> None:
+    def delivered(kind: int, lines_of: int, error: object, _: object) -> None:
         nonlocal failed, lines
         if error is None:
             acknowledged[kind] += 1
@@ -100,8 +101,7 @@ def publish(bootstrap: str, topic: str, options: argparse.Namespace, made: list[
             shape = made[place % SHAPES]
             value, brings = (filled(shape.placed, place, at), shape.lines) if kind == PLACED else (filled(shape.paid, place, at), 0)
             key = str(FIRST_ORDER + place).encode()
-            told = lambda error, _, kind=kind, brings=brings: delivered(kind, brings, error)  # noqa: E731: bound to each record
-            producer.produce(topic, value, key=key, on_delivery=told)
+            producer.produce(topic, value, key=key, on_delivery=partial(delivered, kind, brings))
             sent += 1
         producer.poll(0)
         # What keeps the rate even.

@@ -94,7 +94,8 @@ class Turns:
                 if self.failed:
                     break
                 rest = rest_after(time.monotonic() - began, self.seconds)
-        except Exception as error:  # noqa: BLE001: a thread that dies unseen would be a stream without turns
+        except Exception as error:
+            # A thread that dies unseen would be a stream without turns.
             self.failed = BUG, f"the turns broke: {error!r}"
         if self.failed:
             say(self.failed[1])
