@@ -13,8 +13,8 @@ use lake_quality::{
 };
 use lake_table::{Plan, Proposal, Table};
 
-/// Small files that the table of verdicts may have. A stream's gate adds one each 20 seconds, and each question reads all of them.
-const SMALL_FILES_MAX: usize = 32;
+/// Small files that a table's verdicts may have.
+pub(crate) const SMALL_FILES_MAX: usize = 32;
 
 /// Judges a table at a version.
 pub(crate) async fn judge(job: &Job<'_>) -> anyhow::Result<Judged> {
@@ -30,9 +30,10 @@ pub(crate) async fn judge(job: &Job<'_>) -> anyhow::Result<Judged> {
         Some(recorded) => return Ok(Judged::recorded(job, recorded.clone())),
         None => {}
     }
-    verdicts.compact(SMALL_FILES_MAX).await.context("failed to put verdicts together")?;
     let checked = scan::check(job, &subject, &known, passed).await.with_context(|| format!("failed to check {}", key.table))?;
     lake_core::fault_point!("dq.scan.after");
+    // Each verdict adds a file, and every gate reads all of a table's: one that is judged each minute would soon be behind its stream.
+    verdicts.compact(SMALL_FILES_MAX).await?;
     let made = Verdict::of(key, job.contract.reference(), checked.report, job.now, job.run_id);
     record(job, &mut verdicts, made, checked.counted, (&application, 1)).await
 }

@@ -19,7 +19,7 @@ use std::{
 /// One wait for metadata; a longer one would hide a refused login for as long.
 const ANSWER: Duration = Duration::from_millis(500);
 
-/// How long a connection may take to end.
+/// How long connections may take to end.
 const CLOSE: Duration = Duration::from_secs(1);
 
 /// Remembers what librdkafka says of itself: the cause of a refused login shows nowhere else.
@@ -52,6 +52,11 @@ impl Watch {
             Some(reason) => KafkaFault::Refused(reason.clone()),
             None => KafkaFault::Silent { seconds, reason: seen.last.clone() },
         }
+    }
+
+    /// Forgets what was seen: a broker has answered since, so that what comes later has causes of its own.
+    fn forget(&self) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Seen::default();
     }
 
     /// Whether a login or a certificate was refused.
@@ -95,7 +100,24 @@ pub(crate) struct Broker {
     config: ClientConfig,
     /// How long an answer may take.
     pub(crate) timeout: Duration,
+    /// Held until the last thread with a connection is gone, see [`Connections`].
+    _open: Option<tokio::sync::mpsc::Sender<()>>,
 }
+
+/// The connections of a broker: each of its threads holds a copy of it.
+#[derive(Debug)]
+pub(crate) struct Connections(tokio::sync::mpsc::Receiver<()>);
+
+impl Connections {
+    /// Waits for their end, so that the process does not go from under them; one that a dead broker keeps does not keep the process.
+    pub(crate) async fn ended(mut self) {
+        // Nothing is ever sent: this is answered when all copies are gone.
+        drop(tokio::time::timeout(CLOSE, self.0.recv()).await);
+    }
+}
+
+/// Per partition: first offset, and the one after the last.
+pub(crate) type Watermarks = BTreeMap<i32, (i64, i64)>;
 
 /// What a topic holds.
 #[derive(Debug, Clone)]
@@ -103,8 +125,8 @@ pub(crate) struct Topic {
     /// Name.
     pub(crate) name: String,
     cluster: String,
-    /// Per partition: first offset, and the one after the last.
-    pub(crate) watermarks: BTreeMap<i32, (i64, i64)>,
+    /// What each partition holds.
+    pub(crate) watermarks: Watermarks,
 }
 
 impl Topic {
@@ -153,7 +175,13 @@ impl Broker {
                 config.set("ssl.ca.location", file.to_string_lossy());
             }
         }
-        Self { config, timeout: Duration::from_secs(args.timeout_seconds) }
+        Self { config, timeout: Duration::from_secs(args.timeout_seconds), _open: None }
+    }
+
+    /// Watches the connections that are made from here on.
+    pub(crate) fn watched(self) -> (Self, Connections) {
+        let (open, connections) = tokio::sync::mpsc::channel(1);
+        (Self { _open: Some(open), ..self }, Connections(connections))
     }
 
     /// Makes a consumer.
@@ -177,7 +205,6 @@ impl Broker {
     /// Keeps a connection on which a topic can be asked for again and again.
     pub(crate) fn asking(&self, name: &str) -> Asking {
         let (questions, asked) = std::sync::mpsc::channel::<Answer>();
-        let (ended, end) = tokio::sync::oneshot::channel();
         let (broker, name, seconds) = (self.clone(), name.to_owned(), self.timeout.as_secs());
         std::thread::spawn(move || {
             let asker = broker.asker();
@@ -185,11 +212,16 @@ impl Broker {
                 // Who has stopped waiting needs no answer.
                 drop(answer.send(asker.as_ref().map_err(Clone::clone).and_then(|asker| asker.ask(&name))));
             }
+            // The connection ends before its broker goes.
             drop(asker);
-            // Nobody may wait for it.
-            let _ = ended.send(());
+            drop(broker);
         });
-        Asking { questions, end, seconds }
+        Asking { questions, seconds }
+    }
+
+    /// Asks for a topic's watermarks on a connection of its own, and on the caller's thread.
+    pub(crate) fn watermarks(&self, name: &str) -> Result<Watermarks, KafkaFault> {
+        Ok(self.asker()?.ask(name)?.watermarks)
     }
 
     fn asker(&self) -> Result<Asker, KafkaFault> {
@@ -205,7 +237,6 @@ type Answer = tokio::sync::oneshot::Sender<Result<Topic, KafkaFault>>;
 #[derive(Debug)]
 pub(crate) struct Asking {
     questions: std::sync::mpsc::Sender<Answer>,
-    end: tokio::sync::oneshot::Receiver<()>,
     seconds: u64,
 }
 
@@ -216,12 +247,6 @@ impl Asking {
         // A thread that is gone drops the question, and so answers.
         drop(self.questions.send(answer));
         found.await.unwrap_or(Err(KafkaFault::Silent { seconds: self.seconds, reason: None }))
-    }
-
-    /// Ends the connection; one that a dead broker keeps does not keep the process.
-    pub(crate) async fn close(self) {
-        drop(self.questions);
-        drop(tokio::time::timeout(CLOSE, self.end).await);
     }
 }
 
@@ -264,6 +289,7 @@ impl Asker {
             });
             watermarks.insert(partition, found?);
         }
+        watch.forget();
         Ok(Topic { name: name.to_owned(), cluster, watermarks })
     }
 }
@@ -297,6 +323,18 @@ mod tests {
     }
 
     #[test]
+    fn connections_have_ended_when_nobody_holds_their_broker() {
+        use tokio::sync::mpsc::error::TryRecvError;
+        let broker = Broker { config: ClientConfig::new(), timeout: Duration::ZERO, _open: None };
+        let (broker, mut connections) = broker.watched();
+        let thread = broker.clone();
+        drop(broker);
+        assert_eq!(connections.0.try_recv(), Err(TryRecvError::Empty));
+        drop(thread);
+        assert_eq!(connections.0.try_recv(), Err(TryRecvError::Disconnected));
+    }
+
+    #[test]
     fn a_refused_login_outweighs_what_comes_after_it() {
         let watch = Watch::default();
         watch.error(
@@ -306,6 +344,16 @@ mod tests {
         watch.error(KafkaError::Global(RDKafkaErrorCode::BrokerTransportFailure), "b/1: Disconnected (after 1ms in state X)");
         watch.error(KafkaError::Global(RDKafkaErrorCode::AllBrokersDown), "1/1 brokers are down");
         assert_eq!(watch.fault(3).to_string(), "connect to Kafka: b/1: SASL authentication error: no");
+    }
+
+    #[test]
+    fn a_login_that_was_refused_before_an_answer_is_no_cause_of_what_comes_after_it() {
+        let watch = Watch::default();
+        watch.error(KafkaError::Global(RDKafkaErrorCode::SaslAuthenticationFailed), "b/2: starting (after 1ms in state X)");
+        assert!(watch.refused());
+        watch.forget();
+        assert!(!watch.refused());
+        assert_eq!(watch.fault(3).to_string(), "connect to Kafka: no answer for 3 s");
     }
 
     #[test]

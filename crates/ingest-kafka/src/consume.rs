@@ -1,7 +1,7 @@
 //! Consumes ranges of offsets on a thread of its own and hands records over in batches.
 
 use crate::{
-    broker::{Broker, Watch},
+    broker::{Broker, Watch, Watermarks},
     error::KafkaFault,
     mark::{Mark, Marks},
     plan::{Check, Range},
@@ -25,6 +25,7 @@ const BATCH_RECORDS: usize = 65_536;
 const BATCH_BYTES: usize = 32 << 20;
 const BATCHES_IN_FLIGHT: usize = 2;
 /// How long a partition that reports its end before its bound may still bring a record: a new leader first reports an end that lags.
+/// For how long it does depends on its followers, so the end is asked for as well before anything counts as missing.
 const END_PATIENCE: Duration = Duration::from_secs(1);
 /// Only records within so many offsets of a range's end get a mark: there the last one stands, before the few markers of
 /// transactions that may follow it, and no other record costs anything.
@@ -147,7 +148,7 @@ fn consume(order: &Order, sender: &Sender<Item>) -> Result<Consumed, KafkaFault>
                 if sender.is_closed() {
                     return Err(stopped());
                 }
-                progress.give_up_ended()?;
+                progress.give_up_ended(|| order.broker.watermarks(&order.topic))?;
                 if !progress.open.is_empty() && (watch.refused() || heard.elapsed() >= order.broker.timeout) {
                     return Err(watch.fault(order.broker.timeout.as_secs()));
                 }
@@ -211,6 +212,20 @@ struct Position {
     next: i64,
     until: i64,
     ended: Option<Instant>,
+    /// Whether the leader has said since then that its end is not before the bound.
+    confirmed: bool,
+}
+
+impl Position {
+    /// Whether it has reported its end, and for how long nothing came after that.
+    fn is_over(&self) -> bool {
+        self.ended.is_some_and(|at| at.elapsed() >= END_PATIENCE)
+    }
+
+    /// Whether offsets would count as missing because of an end that may lag.
+    const fn is_doubtful(&self) -> bool {
+        self.next < self.until && !self.confirmed
+    }
 }
 
 /// What has been read, by offsets alone.
@@ -224,7 +239,7 @@ struct Progress {
 
 impl Progress {
     fn new(ranges: &[Range], checks: &[Check], gaps: OffsetGaps) -> Self {
-        let position = |next, until| Position { next, until, ended: None };
+        let position = |next, until| Position { next, until, ended: None, confirmed: false };
         // A partition without news is open until its landed record has been compared.
         let mut open: BTreeMap<i32, Position> =
             checks.iter().map(|check| (check.partition, position(check.stored + 1, check.stored + 1))).collect();
@@ -247,7 +262,7 @@ impl Progress {
         }
         self.consumed.marks.insert(partition, check.mark.clone());
         if let Some(position) = self.open.get_mut(&partition) {
-            position.ended = None;
+            (position.ended, position.confirmed) = (None, false);
         }
         Ok(true)
     }
@@ -261,7 +276,7 @@ impl Progress {
         let (next, until) = (position.next, position.until);
         let inside = offset < until;
         position.next = if inside { offset + 1 } else { until };
-        position.ended = None;
+        (position.ended, position.confirmed) = (None, false);
         if next < offset.min(until) {
             self.gap(Gap { partition, from: next, to: offset.min(until) - 1 })?;
         }
@@ -291,10 +306,18 @@ impl Progress {
     }
 
     /// Ends the partitions that reported their end and brought nothing since: what is missing up to their bound are records
-    /// of the broker's own (transactions) or was compacted away.
-    fn give_up_ended(&mut self) -> Result<(), KafkaFault> {
-        let over: Vec<i32> =
-            self.open.iter().filter(|(_, p)| p.ended.is_some_and(|at| at.elapsed() >= END_PATIENCE)).map(|(p, _)| *p).collect();
+    /// of the broker's own (transactions) or was compacted away. A leader that ends before the bound has not caught up with the one
+    /// before it: its records are waited for.
+    fn give_up_ended(&mut self, ends: impl FnOnce() -> Result<Watermarks, KafkaFault>) -> Result<(), KafkaFault> {
+        if self.open.values().any(|position| position.is_over() && position.is_doubtful()) {
+            let ends = ends()?;
+            for (partition, position) in self.open.iter_mut().filter(|(_, p)| p.is_over() && p.is_doubtful()) {
+                position.confirmed = ends.get(partition).is_some_and(|(_, end)| *end >= position.until);
+                // What came while the end was asked for is on its way.
+                position.ended = Some(Instant::now());
+            }
+        }
+        let over: Vec<i32> = self.open.iter().filter(|(_, p)| p.is_over()).map(|(partition, _)| *partition).collect();
         for partition in over {
             // Of a partition without news only the record to compare can be missing: compaction took it.
             if let Some(position) = self.open.remove(&partition).filter(|position| position.next < position.until) {

@@ -49,17 +49,70 @@ fn an_offset_that_comes_again_is_refused() {
 #[test]
 fn an_end_before_the_bound_counts_only_when_nothing_follows() {
     let mut progress = progress(3, 9, OffsetGaps::Allowed);
-    let long_ago = Instant::now().checked_sub(END_PATIENCE).unwrap();
-    progress.ended(0, long_ago);
+    over(&mut progress);
     assert!(progress.take(0, 3, any).unwrap());
-    progress.give_up_ended().unwrap();
+    progress.give_up_ended(never).unwrap();
     assert!(!progress.open.is_empty(), "the record took the end back");
-    progress.ended(0, long_ago);
-    progress.give_up_ended().unwrap();
+    over(&mut progress);
+    progress.give_up_ended(|| ends(9)).unwrap();
+    assert!(!progress.open.is_empty(), "what came meanwhile is on its way");
+    over(&mut progress);
+    progress.give_up_ended(never).unwrap();
     assert!(progress.open.is_empty());
     assert_eq!(progress.consumed.last[&0], 8);
     assert_eq!(progress.consumed.gaps, [Gap { partition: 0, from: 4, to: 8 }]);
 }
+
+#[test]
+fn records_that_a_new_leader_does_not_show_yet_are_not_missing() {
+    for gaps in [OffsetGaps::Allowed, OffsetGaps::Refused] {
+        let mut progress = progress(3, 9, gaps);
+        assert!(progress.take(0, 3, any).unwrap());
+        for _ in 0..3 {
+            over(&mut progress);
+            progress.give_up_ended(|| ends(4)).unwrap();
+        }
+        over(&mut progress);
+        progress.give_up_ended(|| ends(9)).unwrap();
+        for offset in 4..9 {
+            assert!(progress.take(0, offset, any).unwrap());
+        }
+        assert!(progress.done(0));
+        assert_eq!((progress.consumed.read, progress.consumed.gaps.len()), (6, 0));
+    }
+    let mut silent = progress(3, 9, OffsetGaps::Allowed);
+    over(&mut silent);
+    let unknown = silent.give_up_ended(|| Err(KafkaFault::Silent { seconds: 3, reason: None }));
+    assert!(matches!(unknown, Err(KafkaFault::Silent { .. })), "an end that nobody tells is none");
+}
+
+#[test]
+fn an_end_is_confirmed_anew_once_a_record_has_come() {
+    let mut progress = progress(3, 9, OffsetGaps::Allowed);
+    over(&mut progress);
+    progress.give_up_ended(|| ends(9)).unwrap();
+    assert!(progress.take(0, 5, any).unwrap());
+    over(&mut progress);
+    progress.give_up_ended(|| ends(6)).unwrap();
+    over(&mut progress);
+    progress.give_up_ended(|| ends(6)).unwrap();
+    assert!(!progress.open.is_empty());
+}
+
+/// Lets partition 0 have reported its end long ago.
+fn over(progress: &mut Progress) {
+    let long_ago = Instant::now().checked_sub(END_PATIENCE).unwrap();
+    progress.open.get_mut(&0).unwrap().ended = Some(long_ago);
+}
+
+fn ends(high: i64) -> Result<Watermarks, KafkaFault> {
+    Ok(Watermarks::from([(0, (0, high))]))
+}
+
+fn never() -> Result<Watermarks, KafkaFault> {
+    panic!("there is nothing to ask")
+}
+
 /// Offsets up to 4 are landed, the last record at `landed`; what is new ends at `until`.
 fn checked(landed: i64, until: i64) -> Progress {
     let ranges = if until > 5 { vec![Range { partition: 0, from: 5, until }] } else { Vec::new() };
@@ -111,7 +164,7 @@ fn a_partition_without_news_is_only_compared() {
 
     let mut gone = checked(4, 5);
     gone.ended(0, Instant::now().checked_sub(END_PATIENCE).unwrap());
-    gone.give_up_ended().unwrap();
+    gone.give_up_ended(never).unwrap();
     assert!(gone.open.is_empty());
     assert_eq!((gone.consumed.last.len(), gone.consumed.gaps.len(), gone.consumed.marks.len()), (0, 0, 0));
 }
@@ -125,6 +178,8 @@ fn the_last_record_before_markers_is_compared_next_and_no_early_one() {
     assert!(progress.consumed.marks.is_empty(), "a record was landed after the one that was compared");
     assert!(progress.take(0, 97, || mark(97, 2)).unwrap());
     progress.ended(0, Instant::now().checked_sub(END_PATIENCE).unwrap());
-    progress.give_up_ended().unwrap();
+    progress.give_up_ended(|| ends(100)).unwrap();
+    over(&mut progress);
+    progress.give_up_ended(never).unwrap();
     assert_eq!((progress.consumed.last[&0], &progress.consumed.marks[&0]), (99, &mark(97, 2)));
 }

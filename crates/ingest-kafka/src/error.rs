@@ -53,6 +53,20 @@ pub(crate) enum KafkaFault {
     Consume(String),
 }
 
+impl KafkaFault {
+    /// Whether the next try of a run that keeps running may not meet it: what the brokers are the cause of. A cluster that has
+    /// answered before refuses logins and does not know its topics for a while when brokers restart; from one that has not,
+    /// that is the answer. Records that went while they were read may be those that were only to be compared: the next plan
+    /// tells a loss.
+    pub(crate) const fn may_pass(&self, answered: bool) -> bool {
+        match self {
+            Self::Silent { .. } | Self::Consume(_) | Self::Vanished => true,
+            Self::Refused(_) | Self::NoTopic(_) => answered,
+            _ => false,
+        }
+    }
+}
+
 impl Faulty for KafkaFault {
     fn fault(&self) -> Fault {
         match self {
@@ -85,5 +99,41 @@ impl Faulty for KafkaFault {
             Self::Overtaken(_) => "run the same command again".into(),
             Self::Options(_) | Self::NoTopic(_) | Self::WrongLoss { .. } | Self::Again { .. } | Self::Consume(_) => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_brokers_that_restart_say_may_pass_and_what_records_say_does_not() {
+        for fault in [KafkaFault::Refused("no".into()), KafkaFault::NoTopic("t".into())] {
+            assert!(fault.may_pass(true) && !fault.may_pass(false), "{fault}");
+        }
+        for fault in [KafkaFault::Silent { seconds: 1, reason: None }, KafkaFault::Consume("leader".into()), KafkaFault::Vanished]
+        {
+            assert!(fault.may_pass(true) && fault.may_pass(false), "{fault}");
+        }
+        for fault in [
+            KafkaFault::Options("x".into()),
+            KafkaFault::Recreated { partition: 0, stored: 1, high: 1 },
+            KafkaFault::Fewer { partition: 0, partitions: 1 },
+            KafkaFault::Replaced { partition: 0, offset: 1 },
+            KafkaFault::Lost { partition: 0, from: 0, to: 1 },
+            KafkaFault::WrongLoss { partition: 0, from: 0, to: 1 },
+            KafkaFault::Gap { partition: 0, from: 0, to: 1 },
+            KafkaFault::Again { partition: 0, offset: 1 },
+        ] {
+            assert!(!fault.may_pass(true), "{fault}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_known_under_all_that_is_said_of_it() {
+        use anyhow::Context as _;
+        use lake_edge::Attach as _;
+        let error = Err::<(), _>(KafkaFault::Vanished).attach().context("failed to read Kafka topic `t`").unwrap_err();
+        assert!(matches!(error.downcast_ref::<KafkaFault>(), Some(KafkaFault::Vanished)));
     }
 }

@@ -3,6 +3,8 @@
 use crate::StreamArgs;
 use std::time::Duration;
 
+/// Name of the fact: which limit was reached. Only commits of a run that keeps running have it.
+pub(crate) const FACT: &str = "flushed_by";
 /// Bytes of a record until some were read.
 const RECORD_BYTES: u64 = 1_024;
 

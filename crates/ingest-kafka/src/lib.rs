@@ -25,7 +25,7 @@ pub use args::{Args, Loss, Security, StreamArgs};
 use anyhow::{Context as _, anyhow};
 use error::KafkaFault;
 use lake_core::{
-    Fault, Ledger, Summary,
+    Fault, Ledger, Summary, Window,
     contract::bronze::{KafkaSource, Source},
     fault_point, operator,
     summary::Outcome,
@@ -119,14 +119,20 @@ async fn marks(table: &Table, topic: &broker::Topic) -> anyhow::Result<Marks> {
 
 /// A window that has brought something is done already; any other run without news changes nothing.
 async fn nothing_new(edge: &Edge, table: &Table, topic: &broker::Topic) -> anyhow::Result<Summary> {
-    if let Some(mut done) = table.last_summary().await.attach()?.filter(|done| done.window == edge.run.window) {
-        done.outcome = Outcome::AlreadyDone;
+    if let Some(done) = done_by(table.last_summary().await.attach()?, edge.run.window) {
         return Ok(done);
     }
     let mut summary = edge.summary();
     summary.inputs = positions(topic, &Planned::default());
     summary.table_version = Some(table.version());
     Ok(summary)
+}
+
+/// The run that has done a window's work. A stream is none, whatever its last commit says: it goes on, and whoever answers in its
+/// name tells its end (`lake_edge`).
+fn done_by(last: Option<Summary>, window: Window) -> Option<Summary> {
+    let last = last.filter(|last| last.window == window && !last.facts.contains_key(flush::FACT))?;
+    Some(Summary { outcome: Outcome::AlreadyDone, ..last })
 }
 
 /// Where each partition ends for this run: at its high watermark, or before it where less is taken.
@@ -249,6 +255,19 @@ async fn commit(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_window_is_done_by_a_run_that_has_ended_and_not_by_a_stream() {
+        let (window, other): (Window, Window) = ("2017-12-30".parse().unwrap(), "2017-12-31".parse().unwrap());
+        let id = "00000000-0000-7000-8000-000000000001".parse().unwrap();
+        let run = Summary { outcome: Outcome::Committed, ..Summary::begun(id, "ingest-kafka", "bronze_kafka_orders", window) };
+        let done = done_by(Some(run.clone()), window).unwrap();
+        assert_eq!(done, Summary { outcome: Outcome::AlreadyDone, ..run.clone() });
+        assert_eq!(done_by(Some(run.clone()), other), None);
+        assert_eq!(done_by(None, window), None);
+        let facts = BTreeMap::from([(flush::FACT.to_owned(), flush::Reason::Age.name().into())]);
+        assert_eq!(done_by(Some(Summary { facts, ..run }), window), None);
+    }
 
     #[test]
     fn a_partition_without_progress_ends_where_it_was_read_to() {

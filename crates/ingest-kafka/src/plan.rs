@@ -89,6 +89,7 @@ impl Planned {
 /// A stored offset beyond the end, or of a partition that the topic does not have, means another topic under the same name
 /// (one that has grown beyond the stored offset shows only when it is read, see [`Planned::comparing`]);
 /// one before the beginning means that retention took records, which is an error unless exactly those offsets are given up.
+/// A partition that no commit has seen, of a topic that one has, was added since and began at offset 0.
 /// A loss that an earlier run has given up is passed over, so that the same command can run again.
 pub(crate) fn plan(topic: &Topic, stored: &Stored, losses: &[Loss]) -> Result<Planned, KafkaFault> {
     if let Some(partition) = stored.keys().find(|partition| !topic.watermarks.contains_key(partition)) {
@@ -96,7 +97,8 @@ pub(crate) fn plan(topic: &Topic, stored: &Stored, losses: &[Loss]) -> Result<Pl
     }
     let mut planned = Planned::default();
     for (&partition, &(low, high)) in &topic.watermarks {
-        let from = match stored.get(&partition).copied() {
+        let added = (!stored.is_empty()).then_some(-1);
+        let from = match stored.get(&partition).copied().or(added) {
             Some(stored) if stored >= high => return Err(KafkaFault::Recreated { partition, stored, high }),
             Some(stored) if stored + 1 < low => {
                 planned.given_up.push(Loss { partition, from: stored + 1, to: low - 1 });
@@ -149,6 +151,19 @@ mod tests {
     }
 
     #[test]
+    fn the_first_records_of_a_partition_that_was_added_are_not_skipped() {
+        let stored = Stored::from([(0, 9)]);
+        let of = |low, high, losses: &[Loss]| plan(&Topic::of(&[(0, 0, 10), (1, low, high)]), &stored, losses);
+        assert_eq!(of(0, 4, &[]).unwrap().ranges, [Range { partition: 1, from: 0, until: 4 }]);
+        assert_eq!(of(0, 0, &[]).unwrap(), Planned::default());
+        for high in [3, 9] {
+            assert!(matches!(of(3, high, &[]), Err(KafkaFault::Lost { partition: 1, from: 0, to: 2 })), "ends at {high}");
+        }
+        let accepted = of(3, 9, &[Loss { partition: 1, from: 0, to: 2 }]).unwrap();
+        assert_eq!(accepted.ranges, [Range { partition: 1, from: 3, until: 9 }]);
+    }
+
+    #[test]
     fn a_topic_that_ends_before_the_stored_offset_was_made_anew() {
         assert!(matches!(of(0, 10, Some(10), &[]), Err(KafkaFault::Recreated { stored: 10, high: 10, .. })));
         assert!(matches!(of(0, 0, Some(0), &[]), Err(KafkaFault::Recreated { stored: 0, high: 0, .. })));
@@ -185,7 +200,7 @@ mod tests {
     fn a_bound_is_shared_and_leaves_no_partition_out() {
         let topic = Topic::of(&[(0, 0, 1_000), (1, 0, 10), (2, 5, 1_005), (3, 7, 7)]);
         let bounded = |rows_max| {
-            let planned = plan(&topic, &Stored::from([(2, 4)]), &[]).unwrap().bounded(rows_max);
+            let planned = plan(&topic, &Stored::from([(2, 4), (3, 6)]), &[]).unwrap().bounded(rows_max);
             planned.ranges.iter().map(|range| (range.partition, range.from, range.until)).collect::<Vec<_>>()
         };
         assert_eq!(bounded(110), [(0, 0, 50), (1, 0, 10), (2, 5, 55)]);

@@ -9,10 +9,10 @@
 
 use crate::{
     Args, Landed,
-    broker::{Asking, Broker, Topic},
+    broker::{Asking, Broker, Connections, Topic},
     commit,
     error::KafkaFault,
-    flush::{Limits, Reason, Size, Waiting},
+    flush::{self, Limits, Reason, Size, Waiting},
     lag::{self, Behind, Lag},
     land, marks,
     plan::{self, Planned, Stored},
@@ -21,9 +21,8 @@ use crate::{
 use anyhow::Context as _;
 use chrono::DateTime;
 use lake_core::{
-    Fault, Ledger, Summary, Window,
+    Ledger, Summary, Window,
     contract::bronze::KafkaSource,
-    fault::Faulty as _,
     gauge::{Gauge, Unit},
     summary::Outcome,
 };
@@ -50,27 +49,14 @@ pub(crate) struct Job {
 }
 
 /// Lands what comes until SIGTERM, and returns what all commits came to.
-pub(crate) async fn run(job: Job, mut termination: Termination) -> anyhow::Result<Summary> {
+pub(crate) async fn run(job: Job, termination: Termination) -> anyhow::Result<Summary> {
     let mut stream = Stream::new(job);
-    let mut looks = tokio::time::interval(LOOK_EVERY);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        // Whatever is under way may be dropped, but a commit: what was read and not committed is read again.
-        let flush = tokio::select! {
-            biased;
-            () = termination.came() => break,
-            flush = stream.next(&mut looks) => flush?,
-        };
-        let Some(flush) = flush else { continue };
-        stream.commit(flush).await?;
-        tokio::select! {
-            biased;
-            () = termination.came() => break,
-            compacted = stream.compact() => compacted?,
-        }
+    let ended = stream.until(termination).await;
+    if ended.is_ok() {
+        stream.tell().await;
     }
-    stream.tell().await;
-    Ok(stream.end().await)
+    let summary = stream.end().await;
+    ended.map(|()| summary)
 }
 
 /// What was read and waits for its commit.
@@ -96,6 +82,7 @@ struct Done {
 struct Stream {
     job: Job,
     asking: Asking,
+    connections: Connections,
     limits: Limits,
     size: Size,
     /// What has landed; none before the log was read.
@@ -103,57 +90,103 @@ struct Stream {
     lag: Lag,
     /// The caller's window.
     window: Window,
-    heard: Instant,
+    /// Whether a broker has answered.
+    answered: bool,
+    /// Since when nothing was read, try after try.
+    failing: Option<Instant>,
     told: Option<Instant>,
     done: Done,
 }
 
 impl Stream {
     fn new(job: Job) -> Self {
+        let (broker, connections) = job.broker.watched();
+        let job = Job { broker, ..job };
         Self {
             asking: job.broker.asking(&job.source.topic),
+            connections,
             limits: Limits::of(&job.args.stream),
             size: Size::default(),
             stored: None,
             lag: Lag::default(),
             window: job.edge.run.window,
-            heard: Instant::now(),
+            answered: false,
+            failing: None,
             told: None,
             done: Done::default(),
             job,
         }
     }
 
-    /// Waits for the next look, and reads what waits when that is due.
+    /// Lands what comes until SIGTERM.
+    async fn until(&mut self, mut termination: Termination) -> anyhow::Result<()> {
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            // Whatever is under way may be dropped, but a commit: what was read and not committed is read again.
+            let flush = tokio::select! {
+                biased;
+                () = termination.came() => return Ok(()),
+                flush = self.next(&mut looks) => flush?,
+            };
+            let Some(flush) = flush else { continue };
+            self.commit(flush).await?;
+            tokio::select! {
+                biased;
+                () = termination.came() => return Ok(()),
+                compacted = self.compact() => compacted?,
+            }
+        }
+    }
+
+    /// Waits for the next look, and reads what waits when that is due. What may pass by itself, as when leaders move and brokers
+    /// restart, is tried again for no longer than the caller allows.
     async fn next(&mut self, looks: &mut tokio::time::Interval) -> anyhow::Result<Option<Flush>> {
         looks.tick().await;
-        let Some(topic) = self.look().await? else { return Ok(None) };
+        let begun = Instant::now();
+        let flush = match self.step().await {
+            Err(error) if self.bears(&error, begun) => return Ok(None),
+            step => step?,
+        };
+        self.failing = None;
+        Ok(flush)
+    }
+
+    /// Says whether a step that failed is tried again.
+    fn bears(&mut self, error: &anyhow::Error, begun: Instant) -> bool {
+        let Some(fault) = error.downcast_ref::<KafkaFault>().filter(|fault| fault.may_pass(self.answered)) else {
+            return false;
+        };
+        let since = *self.failing.get_or_insert(begun);
+        let goes_on = since.elapsed() < self.job.broker.timeout;
+        if goes_on {
+            tracing::warn!(error = %fault, "topic not read");
+        }
+        goes_on
+    }
+
+    /// Looks at the topic, and reads what waits when that is due.
+    async fn step(&mut self) -> anyhow::Result<Option<Flush>> {
+        let topic = self.look().await?;
         if self.stored.is_none() {
             self.learn(&topic).await?;
         }
         self.lag.look(&topic, lake_edge::now());
-        if self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
+        let due = self.due(&topic);
+        if tells(self.told.map(|told| told.elapsed()), due.is_some(), self.done.commits) {
             self.tell().await;
         }
-        match self.due(&topic) {
+        match due {
             Some(reason) => self.read(reason).await,
             None => Ok(None),
         }
     }
 
-    /// Asks for the topic; `None` while no broker answers, as when leaders move, for no longer than the caller allows.
-    async fn look(&mut self) -> anyhow::Result<Option<Topic>> {
-        match self.asking.topic().await {
-            Ok(topic) => {
-                self.heard = Instant::now();
-                Ok(Some(topic))
-            }
-            Err(error) if error.fault() == Fault::Transient && self.heard.elapsed() < self.job.broker.timeout => {
-                tracing::warn!(%error, "topic not seen");
-                Ok(None)
-            }
-            Err(error) => Err(error).attach().with_context(|| reading(&self.job.source)),
-        }
+    /// Asks for the topic.
+    async fn look(&mut self) -> anyhow::Result<Topic> {
+        let topic = self.asking.topic().await.attach().with_context(|| reading(&self.job.source))?;
+        self.answered = true;
+        Ok(topic)
     }
 
     /// Reads from the log what has landed.
@@ -192,7 +225,7 @@ impl Stream {
         let begun = Instant::now();
         // The table before the topic: what another copy has landed by now lies before the watermarks.
         self.job.table.reload().await.attach()?;
-        let Some(topic) = self.look().await? else { return Ok(None) };
+        let topic = self.look().await?;
         self.learn(&topic).await?;
         let before = self.stored.clone().unwrap_or_default();
         let planned = self.planned(&topic, &before).attach().with_context(|| reading(&self.job.source))?;
@@ -208,7 +241,7 @@ impl Stream {
         let landed = land(edge, source, broker, &topic, table, &planned).await.with_context(|| reading(source))?;
         let mut summary = summary(edge, &topic, &planned, &landed);
         summary.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        summary.facts.insert("flushed_by".to_owned(), reason.name().into());
+        summary.facts.insert(flush::FACT.to_owned(), reason.name().into());
         summary.facts.insert("lag".to_owned(), lag::fact(&self.behind_after(&landed)));
         Ok(Some(Flush { topic, before, landed, summary, reason, begun }))
     }
@@ -265,13 +298,22 @@ impl Stream {
         self.told = Some(Instant::now());
     }
 
+    /// Ends all connections, also that of a reader that was dropped, and returns what was done.
     async fn end(self) -> Summary {
         let lag = lag::fact(&self.lag.read(lake_edge::now()));
-        self.asking.close().await;
         let version = self.job.table.version();
         let summary = Summary { window: self.window, table_version: Some(version), ..self.job.edge.summary() };
-        self.done.summary(summary, lag)
+        let Self { job, asking, connections, done, .. } = self;
+        drop((job, asking));
+        connections.ended().await;
+        done.summary(summary, lag)
     }
+}
+
+/// Whether the gauges are told at a look. At its first looks a stream knows of what waits only that it came after the last landed
+/// record, which may be hours old although nothing is late: that is landed before it is told.
+fn tells(since_told: Option<Duration>, due: bool, commits: u64) -> bool {
+    since_told.is_none_or(|since| since >= TELL_EVERY) && (commits > 0 || !due)
 }
 
 impl Done {
@@ -325,6 +367,16 @@ mod tests {
         assert_eq!((summary.outcome, summary.ledger.read, summary.ledger.accepted), (Outcome::Committed, 7, 7));
         assert_eq!((summary.inputs["kafka/c/t/0"], summary.bytes_written), (6, 70));
         assert_eq!((&summary.facts["commits"], &summary.facts["compactions"]), (&2.into(), &0.into()));
+    }
+
+    #[test]
+    fn what_waits_at_the_start_is_landed_before_its_age_is_told() {
+        assert!(tells(None, false, 0), "nothing has waited for long");
+        assert!(!tells(None, true, 0));
+        assert!(tells(None, true, 1), "it is behind in earnest");
+        let (soon, late) = (TELL_EVERY / 2, TELL_EVERY);
+        assert!(!tells(Some(soon), false, 1) && !tells(Some(soon), true, 1));
+        assert!(tells(Some(late), true, 1) && tells(Some(late), false, 0));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use lake_core::{
 };
 use lake_table::Lake;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     sync::{Arc, Mutex},
 };
 
@@ -196,9 +196,10 @@ impl Teller {
         let since = outbox::since(self.record.run().started_at - MISSING_MAX);
         let names = self.lake.list_after(outbox::FOLDER, &since).await.attach()?;
         let all: Vec<Entry> = names.iter().filter_map(|name| outbox::entry(name)).collect();
-        let ended = |start: &Entry| all.iter().any(|other| other.run == start.run && other.kind.ends());
+        // Two days of a stream are tens of thousands of events.
+        let ended: HashSet<_> = all.iter().filter(|entry| entry.kind.ends()).map(|entry| entry.run).collect();
         let open = all.iter().filter(|one| one.kind == EventType::Start && one.job == self.record.job());
-        Ok(open.filter(|start| start.run != self.record.id && !ended(start)).cloned().collect())
+        Ok(open.filter(|start| start.run != self.record.id && !ended.contains(&start.run)).cloned().collect())
     }
 }
 

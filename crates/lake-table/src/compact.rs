@@ -23,6 +23,10 @@ use std::collections::BTreeMap;
 const SMALL_ROWS: u64 = FILE_ROWS / 2;
 /// A file with more bytes is not small, however few rows it has.
 const SMALL_BYTES: u64 = 64 << 20;
+/// Rows that are written again at once: a stream lands nothing meanwhile, and a program that is ended before begins anew.
+const ROWS_MAX: u64 = 8 * FILE_ROWS;
+/// Bytes likewise: what becomes one row group is held in memory.
+const BYTES_MAX: u64 = 8 * SMALL_BYTES;
 
 /// What a compaction did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,13 +42,19 @@ pub struct Compacted {
 }
 
 impl Table {
+    /// Whether a partition has more than `small_files_max` small files.
+    #[must_use]
+    pub fn is_scattered(&self, small_files_max: usize) -> bool {
+        !small(self.files(), &self.spec().partition_columns, small_files_max).is_empty()
+    }
+
     /// Rewrites the small files of each partition that has more than `small_files_max` of them; `None` when there is none, and when
-    /// another commit came first: the files are there for the next time.
+    /// another commit came first: the files are there for the next time. So are those that are too much for one time.
     ///
     /// # Errors
     /// When a file cannot be read or written, the store fails, or the rows that were written are not those that were read.
     pub async fn compact(&mut self, small_files_max: usize) -> anyhow::Result<Option<Compacted>> {
-        let remove = small(self.files(), &self.spec().partition_columns, small_files_max);
+        let remove = bounded(small(self.files(), &self.spec().partition_columns, small_files_max));
         if remove.is_empty() {
             return Ok(None);
         }
@@ -61,10 +71,15 @@ impl Table {
             Action::Add(file.add)
         }));
         let token = uuid::Uuid::new_v4().to_string();
-        let properties = CommitProperties::default().with_metadata([(TOKEN_KEY.to_owned(), token.into())]);
+        let properties = CommitProperties::default().with_metadata([(TOKEN_KEY.to_owned(), token.as_str().into())]);
         // What readers of the history show; a file is cut by rows, so there is no size to aim at.
         let operation = DeltaOperation::Optimize { predicate: None, target_size: 0 };
-        match self.write_entry(actions, properties, operation).await {
+        let mut committed = self.write_entry(actions, properties, operation).await;
+        // After an error the entry may stand all the same, as in `Table::commit`.
+        if committed.is_err() && self.own_entry(&token).await.is_some() {
+            committed = Ok(());
+        }
+        match committed {
             Ok(()) => {
                 self.reload().await.map_err(attach)?;
                 Ok(Some(done))
@@ -95,5 +110,54 @@ fn small(files: &[DataFile], partition_columns: &[String], small_files_max: usiz
         let partition = partition_columns.iter().map(|column| file.partition_value(column)).collect();
         partitions.entry(partition).or_default().push(file);
     }
-    partitions.into_values().filter(|files| files.len() > small_files_max).flatten().cloned().collect()
+    let many = partitions.into_values().filter(|files| files.len() > small_files_max);
+    many.flat_map(smallest_first).cloned().collect()
+}
+
+fn smallest_first(mut files: Vec<&DataFile>) -> Vec<&DataFile> {
+    files.sort_by_key(|file| file.rows);
+    files
+}
+
+/// As many of some small files as one compaction may rewrite. A few fit in any case.
+fn bounded(files: Vec<DataFile>) -> Vec<DataFile> {
+    let (mut rows, mut bytes) = (0, 0);
+    let fits = |file: &DataFile| {
+        rows += file.rows;
+        bytes += file.bytes;
+        rows <= ROWS_MAX && bytes <= BYTES_MAX
+    };
+    files.into_iter().take_while(fits).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use deltalake::kernel::Add;
+
+    /// Files of the same size and number of rows, from a number on.
+    fn files(count: usize, rows: u64, bytes: u64) -> Vec<DataFile> {
+        let add = |number: usize| Add {
+            path: format!("{rows}-{number}"),
+            size: i64::try_from(bytes).unwrap(),
+            stats: Some(serde_json::json!({ "numRecords": rows }).to_string()),
+            ..Add::default()
+        };
+        (0..count).map(|number| DataFile::of(add(number))).collect()
+    }
+
+    #[test]
+    fn one_compaction_rewrites_a_bounded_part_and_the_smallest_files_first() {
+        let mut all = files(40, 100_000, 1 << 20);
+        all.extend(files(100, 1_000, 1 << 20));
+        let chosen = bounded(small(&all, &[], 32));
+        let of_rows = |rows| chosen.iter().filter(|file| file.rows == rows).count();
+        assert_eq!((of_rows(1_000), of_rows(100_000), chosen.len()), (100, 19, 119));
+        assert!(chosen.iter().map(|file| file.rows).sum::<u64>() <= ROWS_MAX);
+        assert_eq!(bounded(small(&files(5_000, 10, 60 << 20), &[], 32)).len(), 8, "by bytes");
+        assert_eq!(bounded(small(&files(33, 25_000, 5 << 20), &[], 32)).len(), 33, "an ordinary stream's fit at once");
+        assert!(small(&files(33, SMALL_ROWS, 1), &[], 32).is_empty() && small(&files(33, 1, SMALL_BYTES), &[], 32).is_empty());
+        // Two small files fit into one that is whole, so each compaction leaves fewer.
+        assert!(bounded(files(40, SMALL_ROWS - 1, SMALL_BYTES - 1)).len() >= 2);
+    }
 }

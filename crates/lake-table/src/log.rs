@@ -3,7 +3,7 @@
 use crate::{DataFile, Table, TableError, obstacle::store_failed};
 use deltalake::{
     DeltaTable, DeltaTableError, ObjectMeta, Path,
-    kernel::{Action, Add},
+    kernel::{Action, Add, CommitInfo},
 };
 use futures::TryStreamExt as _;
 use lake_core::Summary;
@@ -33,6 +33,10 @@ pub struct CommitEntry {
     pub removes_rows: bool,
     /// Paths of the files that it removes without a row: their rows stand in other files now.
     pub rewritten: Vec<String>,
+    /// Paths of those other files.
+    into: Vec<String>,
+    /// Paths of the files that it removes with their rows.
+    taken: Vec<String>,
     /// Transactions.
     pub txns: BTreeMap<String, i64>,
 }
@@ -46,7 +50,8 @@ pub struct Slice {
     pub removes_rows: bool,
     /// The last version in the range that adds or removes rows.
     pub changed: Option<i64>,
-    /// Paths of the files that the range put into other files without a change of rows; they can still be read.
+    /// Paths of the files that the range put into other files without a change of rows, and whose rows stand there still; they
+    /// can be read.
     pub rewritten: HashSet<String>,
 }
 
@@ -66,15 +71,18 @@ impl Table {
     /// When a log entry of the range is gone or broken.
     pub async fn slice(&self, after: Option<i64>, upto: i64) -> Result<Slice, TableError> {
         let mut slice = Slice::default();
+        let (mut moves, mut taken) = (Vec::new(), HashSet::new());
         for version in after.map_or(0, |v| v + 1)..=upto {
             let entry = self.entry(version).await?;
             slice.removes_rows |= entry.removes_rows;
             if entry.removes_rows || !entry.files.is_empty() {
                 slice.changed = Some(version);
             }
-            slice.rewritten.extend(entry.rewritten);
+            moves.push((entry.rewritten, entry.into));
+            taken.extend(entry.taken);
             slice.files.extend(entry.files.into_iter().map(|file| SliceFile { version, file }));
         }
+        slice.rewritten = still_there(moves, taken);
         Ok(slice)
     }
 
@@ -134,17 +142,35 @@ impl Table {
     }
 
     /// Returns the summary of the next version when that is the commit with this token.
+    pub(crate) async fn own_commit(&self, token: &str) -> Option<Summary> {
+        serde_json::from_value(self.own_entry(token).await?.info.get(SUMMARY_KEY)?.clone()).ok()
+    }
+
+    /// Returns what the next version says of itself when that is the commit with this token.
     ///
     /// A store that answers late or with an error may have written the entry all the same; a second try then meets it.
-    pub(crate) async fn own_commit(&self, token: &str) -> Option<Summary> {
+    pub(crate) async fn own_entry(&self, token: &str) -> Option<CommitInfo> {
         let bytes = self.delta.log_store().read_commit_entry(u64::try_from(self.version()).ok()? + 1).await.ok()??;
         actions(&bytes).flatten().find_map(|action| match action {
-            Action::CommitInfo(info) if info.info.get(TOKEN_KEY).and_then(|value| value.as_str()) == Some(token) => {
-                serde_json::from_value(info.info.get(SUMMARY_KEY)?.clone()).ok()
-            }
+            Action::CommitInfo(info) if info.info.get(TOKEN_KEY).and_then(|value| value.as_str()) == Some(token) => Some(info),
             _ => None,
         })
     }
+}
+
+/// Of files that were put into others, in the order of the log: those whose rows nobody has taken out of the others since.
+///
+/// Who takes some rows out of a file adds the rest of it anew: with the file that it was made from, these would count twice.
+fn still_there(moves: Vec<(Vec<String>, Vec<String>)>, mut taken: HashSet<String>) -> HashSet<String> {
+    let mut there = HashSet::new();
+    for (from, into) in moves.into_iter().rev() {
+        if into.iter().any(|path| taken.contains(path)) {
+            taken.extend(from);
+        } else {
+            there.extend(from);
+        }
+    }
+    there
 }
 
 fn actions(bytes: &[u8]) -> impl Iterator<Item = serde_json::Result<Action>> {
@@ -171,6 +197,8 @@ fn parse_entry(bytes: &[u8], version: i64) -> Result<CommitEntry, String> {
         files: Vec::new(),
         removes_rows: false,
         rewritten: Vec::new(),
+        into: Vec::new(),
+        taken: Vec::new(),
         txns: BTreeMap::new(),
     };
     let mut lines = 0;
@@ -178,7 +206,11 @@ fn parse_entry(bytes: &[u8], version: i64) -> Result<CommitEntry, String> {
         lines += 1;
         match action.map_err(|error| format!("is broken: line {lines} {}", fault_of(&error)))? {
             Action::Add(add) if add.data_change => entry.add(add),
-            Action::Remove(remove) if remove.data_change => entry.removes_rows = true,
+            Action::Add(add) => entry.into.push(add.path),
+            Action::Remove(remove) if remove.data_change => {
+                entry.removes_rows = true;
+                entry.taken.push(remove.path);
+            }
             Action::Remove(remove) => entry.rewritten.push(remove.path),
             Action::Txn(txn) => drop(entry.txns.insert(txn.app_id, txn.version)),
             Action::CommitInfo(info) => {

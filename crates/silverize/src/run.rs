@@ -54,8 +54,12 @@ impl<'e> Job<'e> {
         Ok(Self { edge, silver, plans, routes })
     }
 
-    /// Makes the plan of a commit at the table's snapshot.
-    pub(crate) async fn attempt(&self, table: &Table) -> anyhow::Result<Plan> {
+    /// Says whether the inputs hold what the table has not consumed at its snapshot.
+    pub(crate) async fn has_news(&self, table: &Table) -> anyhow::Result<bool> {
+        Ok(self.inputs(table).await?.iter().any(|input| !input.files.is_empty()))
+    }
+
+    async fn inputs(&self, table: &Table) -> anyhow::Result<Vec<Input>> {
         let edge = self.edge;
         let ask = Ask {
             lake: &edge.lake,
@@ -64,7 +68,13 @@ impl<'e> Job<'e> {
             full_refresh: edge.full_refresh,
             window_end: edge.run.window.to(),
         };
-        let inputs = plan::inputs(ask, &edge.contract, self.silver, table).await?;
+        plan::inputs(ask, &edge.contract, self.silver, table).await
+    }
+
+    /// Makes the plan of a commit at the table's snapshot.
+    pub(crate) async fn attempt(&self, table: &Table) -> anyhow::Result<Plan> {
+        let edge = self.edge;
+        let inputs = self.inputs(table).await?;
         lake_core::fault_point!("silver.plan.after");
         let versions: BTreeMap<String, i64> =
             inputs.iter().map(|input| (self.plans[input.number].table.clone(), input.seen())).collect();

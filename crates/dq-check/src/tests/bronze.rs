@@ -36,6 +36,41 @@ async fn a_table_that_has_nothing_new_is_not_empty() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_table_whose_files_were_put_together_since_is_not_empty() {
+    let world = World::new();
+    world.put(TABLE, &rates("2017-12-30", &[Some("USD")]), false).await;
+    world.put(TABLE, &rates("2017-12-30", &[Some("GBP")]), false).await;
+    assert!(world.ask(TABLE).judge().await.unwrap().verdict.passed);
+    let compacted = world.table(TABLE).await.compact(1).await.unwrap().unwrap();
+    let again = world.ask(TABLE).judge().await.unwrap();
+    assert_eq!((failed(&again), again.summary.ledger.read), (vec![], 0));
+    assert_eq!((again.verdict.key.version, world.passed(TABLE).await), (compacted.version, Some(compacted.version)));
+    // A run that brought no row is another matter, also here.
+    world.put(TABLE, &rates("2017-12-30", &[]), false).await;
+    assert_eq!(failed(&world.ask(TABLE).judge().await.unwrap()), ["table_empty"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_checks_leave_few_files_and_all_verdicts() {
+    let world = World::new();
+    let checks = crate::judge::SMALL_FILES_MAX + 5;
+    for number in 0..checks {
+        let currency = format!("{}{}A", char::from(b'A' + (number / 26) as u8), char::from(b'A' + (number % 26) as u8));
+        world.put(TABLE, &rates("2017-12-30", &[Some(currency.as_str())]), false).await;
+        assert!(world.ask(TABLE).judge().await.unwrap().verdict.passed);
+        let verdicts = Table::open(&world.lake, &verdict::spec()).await.unwrap().unwrap();
+        let files = verdicts.files().len();
+        assert!(files <= crate::judge::SMALL_FILES_MAX + 1, "{files} files after {number} checks");
+        let again = world.ask(TABLE).judge().await.unwrap();
+        let newest = Table::open(&world.lake, &verdict::spec()).await.unwrap().unwrap();
+        assert_eq!((again.summary.outcome, newest.version()), (Outcome::AlreadyDone, verdicts.version()));
+    }
+    let versions: Vec<i64> = world.verdicts(TABLE).await.iter().map(|verdict| verdict.key.version).collect();
+    assert_eq!(versions.iter().copied().collect::<std::collections::BTreeSet<i64>>().len(), checks);
+    assert_eq!((versions.len(), world.passed(TABLE).await), (checks, i64::try_from(checks).ok()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failed_slice_blocks_the_later_ones() {
     let world = World::new();
     world.put(TABLE, &rates("2017-12-30", &[Some("USD")]), false).await;

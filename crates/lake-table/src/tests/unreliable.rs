@@ -109,6 +109,14 @@ impl ObjectStore for Unreliable {
     }
 }
 
+/// Lets a table's next commits be written and the writer be told otherwise, until the table is loaded again.
+async fn lose_answers(world: &World, table: &mut Table, told: Told) {
+    let store: Arc<dyn ObjectStore> = Arc::new(Unreliable { store: table.delta.log_store().root_object_store(None), told });
+    let url = world.lake.table_url(&sales().location).unwrap();
+    table.delta = DeltaTableBuilder::from_url(url.clone()).unwrap().with_storage_backend(store, url).build().unwrap();
+    table.delta.load().await.unwrap();
+}
+
 #[rstest]
 #[case::a_conflict(Told::Conflict)]
 #[case::a_failure(Told::Failure)]
@@ -116,10 +124,7 @@ impl ObjectStore for Unreliable {
 async fn a_commit_whose_answer_is_lost_is_not_made_again(#[case] told: Told) {
     let world = World::new();
     let mut table = world.sales(&[(1, 10)]).await;
-    let store: Arc<dyn ObjectStore> = Arc::new(Unreliable { store: table.delta.log_store().root_object_store(None), told });
-    let url = world.lake.table_url(&sales().location).unwrap();
-    table.delta = DeltaTableBuilder::from_url(url.clone()).unwrap().with_storage_backend(store, url).build().unwrap();
-    table.delta.load().await.unwrap();
+    lose_answers(&world, &mut table, told).await;
     let mut plans = 0;
     // There is no progress in the proposal that could tell a second plan that the work is done.
     let plan = async |table: &Table| {
@@ -128,5 +133,19 @@ async fn a_commit_whose_answer_is_lost_is_not_made_again(#[case] told: Told) {
     };
     let summary = table.commit(plan).await.unwrap();
     assert_eq!((plans, summary.outcome, summary.table_version), (1, Outcome::Committed, Some(2)));
+    assert_eq!(content(&world).await, [(1, 10), (2, 20)]);
+}
+
+#[rstest]
+#[case::a_conflict(Told::Conflict)]
+#[case::a_failure(Told::Failure)]
+#[tokio::test]
+async fn a_compaction_whose_answer_is_lost_has_had_its_effect(#[case] told: Told) {
+    let world = World::new();
+    let mut table = world.sales(&[(1, 10)]).await;
+    commit(&mut table, &Work::append("a", 1, &[(2, 20)])).await.unwrap();
+    lose_answers(&world, &mut table, told).await;
+    let done = table.compact(1).await.unwrap().unwrap();
+    assert_eq!((done.files_before, done.files_after, done.version, table.version()), (2, 1, 3, 3));
     assert_eq!(content(&world).await, [(1, 10), (2, 20)]);
 }
