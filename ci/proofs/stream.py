@@ -109,7 +109,9 @@ def ended(bench: Bench, attempts: stream_job.Attempts, running: stream_job.Runni
     """Waits until all is in Bronze and Silver, then ends the job as a scheduler does."""
     give_up_at = time.monotonic() + CATCH_UP_SECONDS_MAX
     while time.monotonic() < give_up_at and running.process.poll() is None:
-        if figures.accepted(LAKE / figures.BRONZE) >= sent and not figures.behind(LAKE):
+        landed = figures.accepted(LAKE / figures.BRONZE) >= sent and not figures.behind(LAKE)
+        # Not in the middle of a turn: its gates must be seen to end well.
+        if landed and figures.is_gated(LAKE) and set(running.programs()) <= {stream_job.STREAMING}:
             break
         time.sleep(LOOK_SECONDS)
     running.process.send_signal(signal.SIGTERM)

@@ -83,6 +83,11 @@ def behind(lake: Path) -> bool:
     return any(max((version for version, _ in consumed_by(lake / table)), default=-1) < newest for table in (SILVER, ITEMS))
 
 
+def is_gated(lake: Path) -> bool:
+    """Whether the gates of the tables that a turn builds have judged them."""
+    return all((lake / VERDICTS / f"table={table}").is_dir() for table in ("silver_orders", "silver_order_items", "silver_order_movements"))
+
+
 def delays(lake: Path, table: Path) -> tuple[pa.ChunkedArray, pa.ChunkedArray, int]:
     """Returns the milliseconds from each record's time to its Bronze commit, and to the commit of a Silver table that has it; and how
     many records no commit of that has."""

@@ -172,18 +172,3 @@ async fn findings_are_shown_to_people_and_to_programs() {
     let last = "gold_things version 2 failed: 3 of 5 rules hold for 3 rows, score 69.2";
     assert_eq!(table.last().map(String::as_str), Some(last));
 }
-
-/// A stream's gate asks without end, and each question reads all verdicts.
-#[tokio::test(flavor = "multi_thread")]
-async fn verdicts_stay_in_few_files_and_none_is_lost() {
-    let world = good().await;
-    let window = |number: u128| format!("2016-{:02}-{:02}", 1 + number / 20, 1 + number % 20);
-    for number in 1..=40 {
-        world.ask("gold_things").window(&window(number)).run(number).judge().await.unwrap();
-    }
-    let verdicts = Table::open(&world.lake, &verdict::spec()).await.unwrap().unwrap();
-    assert!(verdicts.files().len() < 40, "{} files", verdicts.files().len());
-    assert_eq!(world.verdicts("gold_things").await.len(), 40);
-    let again = world.ask("gold_things").window(&window(1)).run(99).judge().await.unwrap();
-    assert_eq!(again.summary.outcome, Outcome::AlreadyDone);
-}
