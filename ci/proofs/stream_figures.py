@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 BRONZE, SILVER = Path("bronze/kafka_orders"), Path("silver/orders")
+ITEMS, VERDICTS = Path("silver/order_items"), Path("ops/dq_verdicts")
 INPUT = "bronze_kafka_orders"
 # As `lake-table` has it: a file with fewer rows is small.
 SMALL_ROWS = 125_000
@@ -71,10 +72,26 @@ def live_files(log: list[Entry]) -> tuple[list[int], int, int]:
     return small, most, len(live)
 
 
-def delays(lake: Path) -> tuple[pa.ChunkedArray, pa.ChunkedArray, int]:
-    """Returns the milliseconds from each record's time to its Bronze commit, and to the Silver commit that has it; and how many
-    records no Silver commit has."""
-    consumed = [(entry.summary["inputs"][INPUT], entry.seen_ms) for entry in entries(lake / SILVER) if INPUT in entry.summary.get("inputs", {})]
+def consumed_by(table: Path) -> list[tuple[int, int]]:
+    """Returns the Bronze version that each commit of a Silver table has read, and when the commit was there."""
+    return [(entry.summary["inputs"][INPUT], entry.seen_ms) for entry in entries(table) if INPUT in entry.summary.get("inputs", {})]
+
+
+def behind(lake: Path) -> bool:
+    """Whether a Silver table has not read the newest rows of Bronze."""
+    newest = max((entry.version for entry in entries(lake / BRONZE) if entry.brings), default=0)
+    return any(max((version for version, _ in consumed_by(lake / table)), default=-1) < newest for table in (SILVER, ITEMS))
+
+
+def is_gated(lake: Path) -> bool:
+    """Whether the gates of the tables that a turn builds have judged them."""
+    return all((lake / VERDICTS / f"table={table}").is_dir() for table in ("silver_orders", "silver_order_items", "silver_order_movements"))
+
+
+def delays(lake: Path, table: Path) -> tuple[pa.ChunkedArray, pa.ChunkedArray, int]:
+    """Returns the milliseconds from each record's time to its Bronze commit, and to the commit of a Silver table that has it; and how
+    many records no commit of that has."""
+    consumed = consumed_by(lake / table)
     bronze, silver, waiting = [], [], 0
     for entry in entries(lake / BRONZE):
         taken = next((seen for version, seen in consumed if version >= entry.version), None)
@@ -110,4 +127,11 @@ def silver_rows(files: list[str]) -> tuple[int, int, int]:
     """Returns rows, different orders, and orders that are paid."""
     return duckdb.sql(f"""
         SELECT count(*), count(DISTINCT order_id), count(paid_at) FROM read_parquet({files}, hive_partitioning = false)
+    """).fetchone()
+
+
+def item_rows(files: list[str]) -> tuple[int, int]:
+    """Returns rows, and different lines of orders."""
+    return duckdb.sql(f"""
+        SELECT count(*), count(DISTINCT (order_id, line_number)) FROM read_parquet({files}, hive_partitioning = false)
     """).fetchone()

@@ -1,5 +1,6 @@
-"""Publishes order events at an even rate: `python -m proofs.stream_producer BOOTSTRAP TOPIC --rate N --seconds N`.
+"""Publishes order events at an even rate: `python -m proofs.stream_producer BOOTSTRAP TOPIC --rate N --seconds N < KNOWN`.
 
+KNOWN is a JSON object with `customers` and `products`, so that the gates of Silver find whom and what the orders name.
 Orders are placed now, and paid some thousand orders later, so that payments meet orders that have long landed. A record's time is
 the instant at which it is handed over. Prints one JSON object: what the broker has acknowledged.
 """
@@ -8,10 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import stream
 from bench.orders import order
@@ -31,13 +35,25 @@ PAUSE_SECONDS = 0.005
 PLACED, PAID = 0, 1
 
 
-def shapes() -> list[tuple[bytes, bytes]]:
-    """Returns PLACED and PAID of some orders, with marks where number, time and id of an event go."""
+@dataclass(frozen=True)
+class Shape:
+    """An order's events, with marks where number, time and id of an event go."""
+
+    placed: bytes
+    paid: bytes
+    lines: int
+
+
+def shapes(known: dict[str, list[int]]) -> list[Shape]:
+    """Returns some orders, of customers and products that there are."""
     made = []
+    customers, products = known["customers"], known["products"]
     for number in range(SHAPES):
-        one = order(number, MARK_AT) | {"order_id": MARK}
-        both = stream.placed(one), stream.paid(one, MARK_AT)
-        made.append(tuple(encode(event | {"event_id": "EVENT"}) for event in both))
+        one = order(number, MARK_AT)
+        lines = [(line, products[product % len(products)], *amounts) for line, product, *amounts in one["lines"]]
+        one |= {"order_id": MARK, "customer_id": customers[number % len(customers)], "lines": lines}
+        both = (encode(event | {"event_id": "EVENT"}) for event in (stream.placed(one), stream.paid(one, MARK_AT)))
+        made.append(Shape(*both, lines=len(lines)))
     return made
 
 
@@ -58,17 +74,19 @@ def filled(shape: bytes, place: int, at: datetime) -> bytes:
     return event.replace(b'"EVENT"', b'"%s"' % str(uuid.uuid4()).encode())
 
 
-def publish(bootstrap: str, topic: str, rate: int, seconds: int) -> dict[str, int | float]:
+def publish(bootstrap: str, topic: str, options: argparse.Namespace, made: list[Shape]) -> dict[str, int | float]:
     """Publishes and returns what was acknowledged."""
+    rate, seconds = options.rate, options.seconds
     producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 5, "queue.buffering.max.messages": 1_000_000})
-    made, waiting = shapes(), events()
+    waiting = events()
     acknowledged = {PLACED: 0, PAID: 0}
-    failed = 0
+    failed = lines = 0
 
-    def delivered(kind: int, error: object) -> None:
-        nonlocal failed
+    def delivered(kind: int, lines_of: int, error: object, _: object) -> None:
+        nonlocal failed, lines
         if error is None:
             acknowledged[kind] += 1
+            lines += lines_of
         else:
             failed += 1
 
@@ -80,9 +98,10 @@ def publish(bootstrap: str, topic: str, rate: int, seconds: int) -> dict[str, in
         at = begun + timedelta(seconds=round(passed, 3))
         while sent < due:
             place, kind = next(waiting)
-            value = filled(made[place % SHAPES][kind], place, at)
+            shape = made[place % SHAPES]
+            value, brings = (filled(shape.placed, place, at), shape.lines) if kind == PLACED else (filled(shape.paid, place, at), 0)
             key = str(FIRST_ORDER + place).encode()
-            producer.produce(topic, value, key=key, on_delivery=lambda error, _, kind=kind: delivered(kind, error))
+            producer.produce(topic, value, key=key, on_delivery=partial(delivered, kind, brings))
             sent += 1
         producer.poll(0)
         # What keeps the rate even.
@@ -90,7 +109,7 @@ def publish(bootstrap: str, topic: str, rate: int, seconds: int) -> dict[str, in
     left = producer.flush(FLUSH_SECONDS_MAX)
     return {
         "sent": sum(acknowledged.values()), "placed": acknowledged[PLACED], "paid": acknowledged[PAID], "failed": failed + left,
-        "seconds": round(time.monotonic() - started, 1),
+        "lines": lines, "seconds": round(time.monotonic() - started, 1),
     }  # fmt: skip
 
 
@@ -102,7 +121,7 @@ def main() -> int:
     parser.add_argument("--rate", type=int, required=True)
     parser.add_argument("--seconds", type=int, required=True)
     options = parser.parse_args()
-    told = publish(options.bootstrap, options.topic, options.rate, options.seconds)
+    told = publish(options.bootstrap, options.topic, options, shapes(json.load(sys.stdin)))
     print(json.dumps(told), flush=True)
     return 1 if told["failed"] else 0
 

@@ -31,7 +31,7 @@ RELEASE = "release.json"
 # What decides what is in the archive.
 INPUTS = (".cargo", "Cargo.lock", "Cargo.toml", "ci", "contracts", "crates", "dags", "rust-toolchain.toml")
 # What must be in the archive whatever else is.
-WANTED = ("MANIFEST", RELEASE, SBOM, DRIVER_FILE, "bin/all-clis", "bin/run-pipeline", "jobs/launcher.py", "contracts/policy.yaml")
+WANTED = ("MANIFEST", RELEASE, SBOM, DRIVER_FILE, "bin/all-clis", "bin/run-pipeline", "jobs/launcher.py", "jobs/launcher_turns.py", "contracts/policy.yaml")
 
 
 class Refused(Exception):
@@ -93,13 +93,14 @@ def entries(executable: Path) -> list[Entry]:
     """Returns what goes into the archive."""
     library, _ = driver()
     programs = subprocess.run([executable, "programs"], check=True, capture_output=True, text=True).stdout.split()
-    launcher = REPOSITORY / "dags" / "jobs" / "launcher.py"
-    if not launcher.is_file():
-        raise Refused(f"there is no {launcher}")
+    # Its parts, too: the service is handed the launcher alone.
+    launcher = sorted((REPOSITORY / "dags" / "jobs").glob("launcher*.py"))
+    if not launcher:
+        raise Refused("there is no launcher in dags/jobs")
     found = [
         Entry("bin/all-clis", file=executable, mode=EXECUTABLE),
         Entry(DRIVER_FILE, file=library, mode=EXECUTABLE),
-        Entry("jobs/launcher.py", file=launcher, mode=EXECUTABLE),
+        *(Entry(f"jobs/{file.name}", file=file, mode=EXECUTABLE) for file in launcher),
         Entry(RELEASE, content=(json.dumps({"commit": commit(), "programs": programs}, sort_keys=True) + "\n").encode()),
         Entry(SBOM, content=sbom.render(_bill())),
     ]

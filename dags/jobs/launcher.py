@@ -8,179 +8,36 @@ reads. `dags/README.md` says what the arguments and the file hold. Standard libr
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
-import re
 import signal
 import stat
 import subprocess
 import sys
 import tempfile
-import time
-import uuid
-from dataclasses import dataclass, field
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
-PROGRAMS = frozenset({
-    "catalog-sync", "dq-check", "goldify", "ingest-fx", "ingest-hubspot", "ingest-kafka", "ingest-redshift",
-    "ingest-snowflake", "lineage-emit", "run-pipeline", "silverize",
-})
+# The service is handed this file alone. Its parts come with the programs: where EMR unpacks an archive, in an image of our own.
+sys.path += [os.path.abspath("./environment/jobs"), "/opt/sluice/jobs"]
+
+from launcher_order import (  # noqa: E402
+    BUG, CONFIG, NOTHING, OK, TRANSIENT, Job, Order, Refused, command, fault_of, identity, is_whole, job_of, order_of,
+)
+from launcher_process import Ending, Processes, now, say  # noqa: E402
+from launcher_turns import Turns  # noqa: E402
+
 # In an image of our own; where EMR unpacks an archive.
 DIRECTORIES = ("/opt/sluice/bin", "./environment/bin")
 RECORDER = "run-pipeline"
-
-OK, BUG, CONFIG, TRANSIENT, NOTHING = 0, 1, 2, 75, 99
-FAULTS = {1: "bug", 2: "config", 65: "data", 75: "transient"}
-# Ended by SIGINT, SIGKILL (also what the kernel does when memory is short) and SIGTERM: nobody has to mend anything.
-KILLED = frozenset({130, 137, 143})
-# What a program gets to give up its commit and tell its end: out of time; or when the job is ended, and is gone itself after 120 s.
-GRACE_SECONDS, ENDING_SECONDS = 30, 90
-
-TABLE = re.compile(r"[a-z][a-z0-9_]*")
+# What a step does that builds its table; gates have other work.
+BUILD = "build"
+# Tables that are brought together while a stream's turns go on: one round is a few rows, a turn comes each 20 seconds.
+ROUNDS_MAX = 12
 
 
-class Refused(Exception):
-    """The job cannot be run as it is described: a person must edit something."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """What all steps have in common."""
-
-    schema_version: int
-    job: str
-    run_id: uuid.UUID
-    attempt: int
-    release: str
-    lake: str
-    window: str
-    contracts: Optional[str] = None
-    secrets: Optional[str] = None
-    programs: Optional[str] = None
-    versions: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One process."""
-
-    program: str
-    table: Optional[str] = None
-    work: Optional[str] = None
-    inputs: list[str] = field(default_factory=list)
-    timeout_seconds: Optional[int] = None
-    arguments: list[str] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        """Name for people, and what the step's run id is derived from."""
-        return f"{self.program} {self.table}" if self.table else self.program
-
-
-@dataclass
-class Ending:
-    """What became of a step."""
-
-    step: Step
-    state: str = "not_run"
-    exit: Optional[int] = None
-    fault: Optional[str] = None
-    why: Optional[str] = None
-    started_at: Optional[str] = None
-    ended_at: Optional[str] = None
-    duration_ms: Optional[int] = None
-    summary: Optional[dict[str, Any]] = None
-
-
-def fault_of(code: int) -> Optional[str]:
-    """Who has to act, in the words of the programs."""
-    if code in (OK, NOTHING):
-        return None
-    return FAULTS[TRANSIENT] if code in KILLED else FAULTS.get(code, FAULTS[BUG])
-
-
-def is_text(value: Any) -> bool:
-    """Whether it can be an argument of a process."""
-    return isinstance(value, str) and value != "" and "\0" not in value
-
-
-def is_table(value: Any) -> bool:
-    """Whether it names a table; a name that looks like an option would be one."""
-    return is_text(value) and TABLE.fullmatch(value) is not None
-
-
-def is_whole(value: Any, least: int = 0) -> bool:
-    """Whether it is a whole number of at least this."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-# Key: what holds of its value, in words, and whether it may be absent.
-JOB = {
-    "schema_version": (lambda v: is_whole(v, 1) and v == 1, "1", False),
-    **{key: (is_text, "a text", False) for key in ("job", "run_id", "release", "lake", "window")},
-    "attempt": (lambda v: is_whole(v, 1), "a whole number from 1", False),
-    **{key: (is_text, "a text", True) for key in ("contracts", "secrets", "programs")},
-    "versions": (lambda v: isinstance(v, dict) and all(is_table(t) and is_whole(n) for t, n in v.items()),
-                 'tables with their versions, such as {"silver_orders": 3}', True),
-}
-STEP = {
-    "program": (lambda v: is_text(v) and v in PROGRAMS, f"one of {', '.join(sorted(PROGRAMS))}", False),
-    "table": (is_table, "the name of a table", True),
-    "work": (is_text, "a text", True),
-    "inputs": (lambda v: isinstance(v, list) and all(map(is_table, v)), "a list of names of tables", True),
-    "timeout_seconds": (lambda v: is_whole(v, 1), "a whole number from 1", True),
-    "arguments": (lambda v: isinstance(v, list) and all(a == "" or is_text(a) for a in v), "a list of texts", True),
-}
-
-
-def given(text: str, option: str, keys: dict[str, tuple[Callable[[Any], bool], str, bool]]) -> dict[str, Any]:
-    """Reads an option's JSON object; null is as good as absent."""
-    try:
-        said = json.loads(text)
-    except ValueError as error:
-        raise Refused(f"{option} is no JSON: {error}") from error
-    if not isinstance(said, dict):
-        raise Refused(f"{option} is no JSON object")
-    for key in sorted(set(said) - set(keys)):
-        raise Refused(f"{option} has an unknown key `{key}`; known are {', '.join(keys)}")
-    for key, (holds, words, absent) in keys.items():
-        value = said.get(key)
-        if not (absent if value is None else holds(value)):
-            raise Refused(f"{option}: `{key}` must be {words}")
-    return {key: value for key, value in said.items() if value is not None}
-
-
-def job_of(text: str) -> Job:
-    """Reads the description of the job."""
-    said = given(text, "--job", JOB)
-    try:
-        return Job(**{**said, "run_id": uuid.UUID(said["run_id"])})
-    except ValueError as error:
-        raise Refused("--job: `run_id` must be a UUID") from error
-
-
-def step_of(text: str) -> Step:
-    """Reads the description of a step."""
-    return Step(**given(text, "--step", STEP))
-
-
-def command(job: Job, step: Step, contracts: str, summary: str, versions: dict[str, int]) -> list[str]:
-    """The step's command, its program by name."""
-    if step.table is None:
-        return [step.program, *step.arguments]
-    run_id = uuid.uuid5(job.run_id, step.name)
-    parts = [step.program, step.table, "--window", job.window, "--lake", job.lake, "--contracts", contracts]
-    parts += ["--secrets", job.secrets] if job.secrets else []
-    parts += ["--run-id", str(run_id), "--attempt", str(job.attempt), "--output", "json", "--summary-to", summary]
-    for table in (table for table in step.inputs if table in versions):
-        parts += ["--input", f"{table}@{versions[table]}"]
-    return parts + step.arguments
-
-
-def directory_of(job: Job, steps: list[Step]) -> str:
+def directory_of(job: Job, order: Order) -> str:
     """The directory of the programs: one that holds all of them, so that no two releases meet in a job."""
-    needed = sorted({RECORDER, *(step.program for step in steps)})
+    needed = sorted({RECORDER, *(step.program for step in order.steps + order.turn)})
     missing: dict[str, list[str]] = {}
     for place in [job.programs] if job.programs else DIRECTORIES:
         missing[place] = [program for program in needed if not os.path.isfile(os.path.join(place, program))]
@@ -201,95 +58,89 @@ def _executable(path: str) -> None:
         raise Refused(f"failed to make {path} executable: {error.strerror}") from error
 
 
-@dataclass
 class Launcher:
     """Runs the steps of a job and remembers what became of them."""
 
-    job: Job
-    endings: list[Ending]
-    directory: str
-    scratch: str
-    started_at: str
-    versions: dict[str, int]
-    exit: int = OK
-    why: Optional[str] = None
-    signal: Optional[signal.Signals] = None
-    child: Optional[subprocess.Popen] = None
-
-    def signalled(self, number: int, _frame: Any) -> None:
-        """Hands a signal on; a step that does not listen is killed while its end can still be told."""
-        self.signal = signal.Signals(number)
-        if self.child is not None:
-            self.child.send_signal(number)
-        signal.alarm(ENDING_SECONDS)
+    def __init__(self, job: Job, order: Order, processes: Processes) -> None:
+        self.job, self.processes, self.started_at = job, processes, now()
+        self.endings = [Ending(step) for step in order.steps]
+        self.turns = Turns(job, order, processes) if order.turn else None
+        self.versions = dict(job.versions)
+        self.exit = OK
+        self.why: Optional[str] = None
 
     def run(self) -> None:
-        """Runs the steps up to the first that does not end with 0."""
+        """Runs the steps up to the first that does not end with 0; the last one with its turns beside it."""
         for number, ending in enumerate(self.endings, 1):
-            if self.signal is not None:
-                self.exit, self.why = 128 + self.signal, f"{self.signal.name} came before `{ending.step.name}` was started"
+            told = self.processes.signal
+            if told is not None:
+                self.exit, self.why = 128 + told, f"{told.name} came before `{ending.step.name}` was started"
                 return
-            self._run(number, ending)
+            say(f"step {number} of {len(self.endings)}: {ending.step.name}")
+            if number == len(self.endings) and self.turns:
+                self._run_beside(ending, self.turns)
+            else:
+                self.processes.run(ending, identity(self.job, ending.step), self.versions)
+                self.exit, self.why = ending.exit or OK, ending.why
+            # Behind the last of them: a gate judges, and hands on, versions that belong together.
+            if self.exit == OK and ending.step.work == BUILD and self._is_last_build(number):
+                self._bring_together()
+            if self.exit != OK:
+                return
+
+    def _is_last_build(self, number: int) -> bool:
+        return number == len(self.endings) or self.endings[number].step.work != BUILD
+
+    def _bring_together(self) -> None:
+        """Has tables that read the same input read it equally far: beside this job a stream's turns may bring some of them further.
+
+        Gold refuses siblings that have read different versions, whoever brought them there.
+        """
+        for _ in range(ROUNDS_MAX):
+            behind = self._behind()
+            if behind is None:
+                return
+            ending, inputs = behind
+            say(f"`{ending.step.name}` goes on to {inputs}: a sibling has read it")
+            # Only the step's own version is news; what the job was handed stays what it was handed.
+            versions = {**self.versions, **inputs}
+            self.processes.run(ending, identity(self.job, ending.step), versions)
             if ending.exit != OK:
-                self.exit, self.why = ending.exit, ending.why
+                self.exit, self.why = ending.exit or BUG, ending.why
                 return
+            self.versions[ending.step.table or ""] = versions[ending.step.table or ""]
+        self.exit, self.why = TRANSIENT, f"tables that read the same do not come together in {ROUNDS_MAX} rounds"
 
-    def _run(self, number: int, ending: Ending) -> None:
-        step, summary = ending.step, os.path.join(self.scratch, f"summary-{number}.json")
-        parts = command(self.job, step, contracts_of(self.job, self.directory), summary, self.versions)
-        say(f"step {number} of {len(self.endings)}: {step.name}")
-        ending.started_at, began = now(), time.monotonic()
-        self._settle(ending, self._process(ending, parts), summary)
-        ending.ended_at, ending.duration_ms = now(), round((time.monotonic() - began) * 1000)
+    def _behind(self) -> Optional[tuple[Ending, dict[str, int]]]:
+        """Returns a step that has read less of some input than another one, and how far the others are."""
+        read: dict[str, list[tuple[int, Ending]]] = {}
+        for ending in self.endings:
+            known = ((ending.summary or {}).get("inputs") or {}) if ending.step.work == BUILD else {}
+            for table in ending.step.inputs:
+                if is_whole(known.get(table)):
+                    read.setdefault(table, []).append((known[table], ending))
+        for table, found in read.items():
+            most, (least, ending) = max(version for version, _ in found), min(found, key=lambda one: one[0])
+            if least < most:
+                return ending, {table: most}
+        return None
 
-    def _process(self, ending: Ending, parts: list[str]) -> int:
-        # A step without a table finds lake and contracts here; the archive brings a driver to where no loader looks.
-        found = {"LAKE_URI": self.job.lake, "LAKE_CONTRACTS": contracts_of(self.job, self.directory)}
-        driver = os.path.join(os.path.dirname(self.directory), "lib", "libadbc_driver_snowflake.so")
-        drivers = {"SNOWFLAKE_DRIVER": driver} if os.path.isfile(driver) else {}
-        program = os.path.join(self.directory, parts[0])
+    def _run_beside(self, ending: Ending, turns: Turns) -> None:
         try:
-            child = subprocess.Popen([program, *parts[1:]], stdin=subprocess.DEVNULL, env={**drivers, **os.environ, **found})
-        except OSError as error:
-            ending.why = f"`{ending.step.name}` could not be started: {error.strerror}"
-            return CONFIG
-        self.child = child
-        # A signal that came while the process was being made found nobody to hand it to.
-        if self.signal is not None:
-            child.send_signal(self.signal)
-        try:
-            code = child.wait(ending.step.timeout_seconds)
-        except subprocess.TimeoutExpired:
-            stop(child)
-            ending.why = f"`{ending.step.name}` took longer than {ending.step.timeout_seconds} s and was stopped"
-            return TRANSIENT
+            self.processes.run(ending, identity(self.job, ending.step), self.versions, turns.begin)
         finally:
-            self.child = None
-        if code < 0:
-            ending.why = f"`{ending.step.name}` was ended by {signal.Signals(-code).name}"
-        return code if code >= 0 else 128 - code
-
-    def _settle(self, ending: Ending, code: int, summary: str) -> None:
-        step = ending.step
-        ending.summary = read(summary) if step.table else None
-        if code == OK and step.table and ending.summary is None:
-            code, ending.why = BUG, f"`{step.name}` ended with 0 but left no summary"
-        elif code != OK and ending.why is None:
-            ending.why = f"`{step.name}` ended with {code}"
-        ending.exit, ending.fault = code, fault_of(code)
-        ending.state = {OK: "ok", NOTHING: "skipped"}.get(code, "failed")
-        version = (ending.summary or {}).get("table_version")
-        if code == OK and is_whole(version):
-            self.versions[step.table] = version
-        if ending.why:
-            say(ending.why)
+            turns.end()
+        self.exit, self.why = turns.failed or (ending.exit or OK, ending.why)
+        # What the last step says of its own table is newer than what a turn has seen of it.
+        stepped = {table: version for table, version in self.versions.items() if version != self.job.versions.get(table)}
+        self.versions = {**self.job.versions, **turns.versions(), **stepped}
 
     def record(self) -> int:
         """Leaves what became of the job below the lake; returns how the launcher ends."""
-        path = os.path.join(self.scratch, "attempt.json")
+        path = os.path.join(self.processes.scratch, "attempt.json")
         with open(path, "w", encoding="utf-8") as file:
             json.dump(self.document(), file, separators=(",", ":"))
-        parts = [os.path.join(self.directory, RECORDER), "attempt", "--record", path, "--lake", self.job.lake,
+        parts = [os.path.join(self.processes.directory, RECORDER), "attempt", "--record", path, "--lake", self.job.lake,
                  "--run-id", str(self.job.run_id), "--attempt", str(self.job.attempt)]
         # In a session of its own: who stops the job's processes must not stop what tells of it.
         code = subprocess.run(parts, stdin=subprocess.DEVNULL, start_new_session=True, check=False).returncode
@@ -301,79 +152,49 @@ class Launcher:
 
     def document(self) -> dict[str, Any]:
         """What is left below the lake."""
-        job, steps = self.job, []
-        for ending in self.endings:
-            step, told = ending.step, {key: value for key, value in vars(ending).items() if key != "step"}
-            run_id = str(uuid.uuid5(job.run_id, step.name)) if step.table else None
-            steps.append({"program": step.program, "table": step.table, "run_id": run_id, **told})
+        job, told = self.job, self.processes.signal
         return {
             "schema_version": 1,
             "job": job.job, "run_id": str(job.run_id), "attempt": job.attempt, "release": job.release, "window": job.window,
             "started_at": self.started_at, "ended_at": now(),
             "exit": self.exit, "fault": fault_of(self.exit), "why": self.why,
-            "signal": self.signal.name if self.signal else None,
-            "steps": steps, "versions": self.versions,
+            "signal": told.name if told else None,
+            "steps": [self._told(ending) for ending in self.endings],
+            "turns": self.turns.told() if self.turns else None,
+            "versions": self.versions,
         }
 
-
-def stop(child: subprocess.Popen) -> None:
-    """Stops a process, at last by force, and waits for its end."""
-    child.terminate()
-    try:
-        child.wait(GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
+    def _told(self, ending: Ending) -> dict[str, Any]:
+        run_id = str(identity(self.job, ending.step).run_id) if ending.step.table else None
+        return {**ending.told(), "run_id": run_id}
 
 
-def contracts_of(job: Job, directory: str) -> str:
-    """The contracts that came with the programs, where the job names no others."""
-    return job.contracts or os.path.join(os.path.dirname(directory), "contracts")
-
-
-def read(path: str) -> Optional[dict[str, Any]]:
-    """What a program said of itself; nothing where it did not get that far."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            said = json.load(file)
-    except (OSError, ValueError):
-        return None
-    return said if isinstance(said, dict) else None
-
-
-def now() -> str:
-    """The present instant, UTC."""
-    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def say(text: str) -> None:
-    """Tells people; stdout belongs to the programs."""
-    print(f"launcher: {text}", file=sys.stderr, flush=True)
-
-
-def show(job: Job, texts: list[str]) -> int:
-    """Prints what would be started."""
-    for number, step in enumerate(map(step_of, texts), 1):
-        print(json.dumps(command(job, step, job.contracts or "contracts", f"summary-{number}.json", job.versions)))
+def show(job: Job, order: Order) -> int:
+    """Prints what would be started: the steps, then those of a first turn."""
+    contracts = job.contracts or "contracts"
+    for number, step in enumerate(order.steps + order.turn, 1):
+        print(json.dumps(command(job, step, identity(job, step), (contracts, f"summary-{number}.json"), job.versions)))
     return OK
 
 
-def launch(job: Job, texts: list[str]) -> int:
+def launch(job: Job, args: argparse.Namespace) -> int:
     """Runs a job."""
-    started_at, steps, refused = now(), [], None
+    order, refused = Order([]), None
     try:
-        steps = [step_of(text) for text in texts]
-        directory = directory_of(job, steps)
+        order = order_of(args.step, args.turn, args.turn_seconds)
+        directory = directory_of(job, order)
     except Refused as error:
         refused = str(error)
         say(refused)
         # Without the recorder nothing can be left; with it, a scheduler learns that trying again is of no use.
-        directory = directory_of(job, [])
+        directory = directory_of(job, Order([]))
     with tempfile.TemporaryDirectory(prefix="sluice-") as scratch:
-        launcher = Launcher(job, [Ending(step) for step in steps], directory, scratch, started_at, dict(job.versions))
+        processes = Processes(job, directory, scratch)
+        launcher = Launcher(job, order, processes)
+        # Linux hands them to the main thread, whatever thread waits beside it.
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, launcher.signalled)
-        signal.signal(signal.SIGALRM, lambda *_: launcher.child and launcher.child.kill())
+            signal.signal(number, processes.signalled)
+        signal.signal(signal.SIGALRM, processes.overdue)
         if refused is None:
             launcher.run()
         else:
@@ -386,11 +207,13 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="launcher.py", description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--job", required=True, metavar="JSON", help="what all steps have in common")
     parser.add_argument("--step", required=True, metavar="JSON", action="append", help="a step (repeatable, in order)")
+    parser.add_argument("--turn", default=[], metavar="JSON", action="append", help="a step of each turn beside the last one")
+    parser.add_argument("--turn-seconds", type=int, metavar="N", help="time between the beginnings of two turns")
     parser.add_argument("--show", action="store_true", help="print the commands and start nothing")
     args = parser.parse_args(argv)
     try:
         job = job_of(args.job)
-        return show(job, args.step) if args.show else launch(job, args.step)
+        return show(job, order_of(args.step, args.turn, args.turn_seconds)) if args.show else launch(job, args)
     except Refused as error:
         say(str(error))
         return CONFIG

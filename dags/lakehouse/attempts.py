@@ -39,7 +39,9 @@ def parsed(text: bytes | None) -> dict | None:
 
 def why(record: dict) -> str:
     """Returns what stopped a job, for people."""
-    stopped = [step for step in record.get("steps") or [] if step.get("exit")]
+    # A failed turn ends the job, and what was kept alive beside it ends well.
+    beside = (record.get("turns") or {}).get("steps") or []
+    stopped = [step for step in [*(record.get("steps") or []), *beside] if step.get("exit")]
     if not stopped:
         return f"exit {record['exit']}"
     step = stopped[0]

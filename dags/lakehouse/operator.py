@@ -217,5 +217,18 @@ class JobOperator(EmrServerlessStartJobOperator):
 
 
 def _doc(job: dict) -> str:
-    lines = [f"* `{step['program']} {step['table']}`" for step in job["steps"]]
+    lines = [f"* {_named(step)}" for step in job["steps"]]
+    turns = job.get("turns")
+    if turns:
+        lines += ["", f"Beside the last one, every {turns['every_seconds']} s:", ""]
+        lines += [f"* {_named(step)}{_seldom(step)}" for step in turns["steps"]]
     return "\n".join([f"One job, in this order; it stops at the first that does not end with 0 ({job['layer']}):", "", *lines])
+
+
+def _named(step: dict) -> str:
+    words = step["table"] if "table" in step else " ".join(step["arguments"])
+    return f"`{step['program']} {words}`"
+
+
+def _seldom(step: dict) -> str:
+    return f", at most every {step['every_seconds']} s" if step.get("every_seconds") else ""

@@ -38,12 +38,17 @@ STREAM_FAILURES_MAX = 3
 DEADLINES = {"bronze": timedelta(minutes=30), "silver": timedelta(minutes=45), "gold": timedelta(minutes=90)}
 
 
+# What is sent has a log group of its own, by the first word of the command, below the one that `sluice.telemetry` names.
+LOG_GROUPS = {"deliver": "lineage", "metrics": "metrics"}
+
+
 class Tag(str, Enum):
     """Words by which DAGs are found in the list."""
 
     DAILY = "daily"
     FREQUENT = "frequent"
     STREAM = "stream"
+    TELEMETRY = "telemetry"
     BACKFILL = "backfill"
     WATCHDOG = "watchdog"
     BRONZE = "bronze"
@@ -86,7 +91,7 @@ REFUSALS = frozenset({"AccessDeniedException", "ResourceNotFoundException", "Val
 
 
 # Driver cores and memory by layer. Executors are not used: the least that Spark accepts.
-DRIVERS = {"bronze": ("2", "6g"), "silver": ("4", "14g"), "gold": ("4", "14g")}
+DRIVERS = {"ops": ("1", "4g"), "bronze": ("2", "6g"), "silver": ("4", "14g"), "gold": ("4", "14g")}
 
 
 def at(cron: str) -> CronTriggerTimetable:

@@ -18,6 +18,10 @@ class Choice:
     full_refresh: bool = False
     # Arguments of every step that fills a Bronze table.
     landing: tuple[str, ...] = ()
+    # Arguments of every gate of a Bronze table.
+    passing: tuple[str, ...] = ()
+    # Log group below which those of telemetry are, and the stream in each.
+    telemetry: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Order:
 
 def steps(job: dict, choice: Choice) -> list[dict]:
     """Returns the chosen steps of a job with their arguments."""
-    chosen = [step for step in job["steps"] if choice.tables is None or step["table"] in choice.tables]
+    chosen = [step for step in job["steps"] if choice.tables is None or step.get("table") in choice.tables]
     return [{**step, "inputs": _inputs(step, choice), "arguments": _arguments(step, choice)} for step in chosen]
 
 
@@ -49,10 +53,17 @@ def _inputs(step: dict, choice: Choice) -> list[str]:
     return [table for table in step["inputs"] if not (newest and table == step["table"])]
 
 
+def turn(job: dict, choice: Choice) -> list[dict]:
+    """Returns the steps of a turn beside the job's last step, with their arguments; none for most jobs."""
+    return steps({"steps": job["turns"]["steps"]}, choice) if job.get("turns") else []
+
+
 def _arguments(step: dict, choice: Choice) -> list[str]:
+    if step["work"] == "send":
+        return _sending(step["arguments"], choice)
     table = graph.tables()[step["table"]]
     if step["work"] != "build":
-        return []
+        return list(choice.passing) if table["layer"] == "bronze" else []
     if table["layer"] == "bronze":
         # Records of a stream have no window to run again.
         again = choice.generation > 1 and "kafka" not in table["sources"]
@@ -60,6 +71,14 @@ def _arguments(step: dict, choice: Choice) -> list[str]:
     # A new generation takes rows out of Bronze, and what has removed rows is only read as a whole.
     anew = choice.full_refresh or (table["layer"] == "silver" and choice.generation > 1)
     return ["--full-refresh"] if anew else []
+
+
+def _sending(words: list[str], choice: Choice) -> list[str]:
+    """Returns the words of a step that sends, and where to; alarms have no log group."""
+    if "--alarms" in words:
+        return words
+    group, stream = choice.telemetry
+    return [*words, "--log-group", f"{group}/{policies.LOG_GROUPS[words[0]]}", "--log-stream", stream]
 
 
 def launcher_arguments(order: Order) -> list[str]:
@@ -79,7 +98,10 @@ def launcher_arguments(order: Order) -> list[str]:
     found = ["--job", _json(job)]
     for step in steps(order.job, order.choice):
         found += ["--step", _json(step)]
-    return found
+    beside = turn(order.job, order.choice)
+    for step in beside:
+        found += ["--turn", _json(step)]
+    return [*found, "--turn-seconds", str(order.job["turns"]["every_seconds"])] if beside else found
 
 
 def _json(value: dict) -> str:

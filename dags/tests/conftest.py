@@ -25,6 +25,7 @@ SETTINGS = {
     "AIRFLOW__SLUICE__TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:alarms",
     "AIRFLOW__SLUICE__DRIVER_ENV": '{"KAFKA_BOOTSTRAP": "kafka:9093", "AWS_REGION": "eu-central-1"}',
     "AIRFLOW__SLUICE__LOG_GROUP": "/sluice/jobs",
+    "AIRFLOW__SLUICE__TELEMETRY": "/sluice/prod",
     "AIRFLOW__SLUICE__POLL_SECONDS": "1",
 }
 # Before Airflow is imported: it reads its configuration then.

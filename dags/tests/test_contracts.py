@@ -90,7 +90,7 @@ def commands(copy) -> dict[str, list[list[str]]]:
     launcher, found = copy.root / "dags/jobs/launcher.py", {}
     for task, arguments in copy.arguments.items():
         steps = [json.loads(text) for flag, text in zip(arguments, arguments[1:], strict=False) if flag == "--step"]
-        if not any(step["table"] in (BRONZE, SILVER) for step in steps):
+        if not any(step.get("table") in (BRONZE, SILVER) for step in steps):
             continue
         shown = subprocess.run([sys.executable, str(launcher), *arguments, "--show"], capture_output=True, text=True, check=True)
         every = [json.loads(line) for line in shown.stdout.splitlines()]

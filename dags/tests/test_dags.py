@@ -15,7 +15,7 @@ from lakehouse import graph, policies
 from running import AT, Instance, begin
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-NAMES = {"lake_daily", "lake_behavior", "lake_stream", "lake_backfill", "lake_watchdog"}
+NAMES = {"lake_daily", "lake_behavior", "lake_stream", "lake_backfill", "lake_watchdog", "lake_telemetry"}
 SECONDS_MAX, TRIES = 3, 3
 # Airflow would give up after 30 s and tell that instead.
 PATIENCE = {"AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "300"}
@@ -81,6 +81,11 @@ def test_an_import_that_asks_somebody_is_noticed_even_when_it_lives_without_an_a
         imported(tmp_path)
 
 
+def test_nothing_is_sent_where_no_setting_says_where_to():
+    without, drawn = (json.loads(imported(DAGS, settings)["tasks"].replace("'", '"')) for settings in (False, True))
+    assert set(drawn) - set(without) == {"lake_telemetry.telemetry_lineage", "lake_telemetry.telemetry_metrics"}
+
+
 def test_the_folder_holds_these_dags(dags):
     assert set(dags) == NAMES == {file.stem for file in DAGS.glob("*.py")}
 
@@ -118,8 +123,9 @@ def test_a_task_is_waited_for_longer_than_its_job_may_take(dags):
 
 
 def test_schedules_are_those_of_the_requirement(dags):
-    crons = {name: dags[name].schedule for name in ("lake_daily", "lake_behavior")}
-    assert {name: cron.expression for name, cron in crons.items()} == {"lake_daily": "0 2 * * *", "lake_behavior": "*/15 * * * *"}
+    crons = {name: dags[name].schedule for name in ("lake_daily", "lake_behavior", "lake_telemetry")}
+    often = {"lake_behavior": "*/15 * * * *", "lake_telemetry": "*/15 * * * *"}
+    assert {name: cron.expression for name, cron in crons.items()} == {"lake_daily": "0 2 * * *", **often}
     # Not a bare expression: whose time a run bears would be a setting of Airflow.
     assert all(isinstance(cron, CronTriggerTimetable) and str(cron.timezone) == "UTC" for cron in crons.values())
     assert dags["lake_stream"].schedule == "@continuous"
@@ -166,6 +172,37 @@ def test_commands_are_rendered_as_they_were(dags):
     same("commands.txt", lines)
 
 
+def test_the_stream_takes_turns_to_silver_and_no_other_job_does(dags):
+    turns = {name: arguments_of(request, "--turn") for name, request in rendered(dags)}
+    found = turns.pop("lake_stream.stream_kafka_orders")
+    assert not any(turns.values())
+    first, *others = [json.loads(step) for step in found]
+    assert (first["program"], first["table"], first["arguments"]) == ("dq-check", "bronze_kafka_orders", ["--skip-when-empty"])
+    built = {step["table"] for step in others if step["program"] == "silverize"}
+    assert built == {name for name, table in graph.tables().items() if name.startswith("silver_") and first["table"] in table["inputs"]}
+    assert {step["table"] for step in others if step["program"] == "dq-check"} == built
+    doc = dags["lake_stream"].get_task("stream_kafka_orders").doc_md
+    assert "`silverize silver_orders`" in doc and "`dq-check silver_orders`, at most every 900 s" in doc
+
+
+def arguments_of(request: dict, option: str) -> list[str]:
+    """Returns the values of an option of the launcher."""
+    arguments = request["job_driver"]["sparkSubmit"]["entryPointArguments"]
+    return [value for name, value in zip(arguments[::2], arguments[1::2], strict=True) if name == option]
+
+
+def test_telemetry_goes_below_the_log_group_of_the_setting(dags):
+    steps = [json.loads(step) for name, request in rendered(dags) if name.startswith("lake_telemetry") for step in arguments_of(request, "--step")]
+    stream = ["--log-stream", "lake_telemetry"]
+    assert [step["arguments"] for step in steps] == [
+        ["deliver", "--log-group", "/sluice/prod/lineage", *stream],
+        ["metrics", "--alarms"],
+        ["metrics", "--log-group", "/sluice/prod/metrics", *stream],
+    ]
+    # What cannot be sent stops nothing: neither the other job nor another DAG.
+    assert all(not task.downstream_task_ids and not task.outlets for task in dags["lake_telemetry"].tasks)
+
+
 def test_nothing_is_left_of_a_template_and_no_argument_is_too_long(dags):
     for name, request in rendered(dags):
         assert "{{" not in json.dumps(request), name
@@ -208,8 +245,9 @@ def test_every_command_is_accepted_by_its_program(dags):
             done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
             assert done.returncode == 0, f"{name}: {command}\n{done.stderr}"
             accepted.add((name.split(".")[0], Path(program).name, rest[0]))
-    drawn = {(dag, step["program"], step["table"]) for dag, found in graph.load()["dags"].items() for job in found["jobs"] for step in job["steps"]}
-    assert accepted >= drawn
+    jobs = [(dag, job) for dag, found in graph.load()["dags"].items() for job in found["jobs"]]
+    steps = [(dag, step) for dag, job in jobs for step in [*job["steps"], *job.get("turns", {"steps": []})["steps"]]]
+    assert accepted >= {(dag, step["program"], step.get("table") or step["arguments"][0]) for dag, step in steps}
 
 
 def test_the_graph_is_that_of_the_contracts():

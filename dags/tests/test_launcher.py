@@ -1,11 +1,12 @@
 """The launcher with real processes: small programs take the place of Sluice's, one of them that of `run-pipeline attempt`.
 
-Run by `python -m unittest discover -s dags/tests -p 'test_launcher.py'`.
+Run by `python -m unittest discover -s dags/tests -p 'test_launcher*.py'`.
 """
 
 import contextlib
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -23,18 +24,36 @@ RUN = "6f0e3ef0-4a3e-5c62-9a53-0d1f6a1c0001"
 PROGRAM = """
     import json, os, pathlib, signal, sys, time
     me, argv = pathlib.Path(sys.argv[0]), sys.argv[1:]
-    with open(me.parent / "calls", "a") as file:
+    calls = me.parent / "calls"
+    before = [json.loads(line) for line in calls.read_text().splitlines()] if calls.exists() else []
+    with open(calls, "a") as file:
         file.write(json.dumps([me.name, argv, os.environ.get("LAKE_URI"), os.environ.get("LAKE_CONTRACTS")]) + "\\n")
     what = argv[argv.index("--") + 1:] if "--" in argv else []
+    # What each of its calls does; the last of them again and again.
+    if what and what[0] == "calls":
+        # A program of a turn: the stream beside it must be ready for what is to come.
+        while not (me.parent / "stream.pid").exists():
+            time.sleep(0.01)
+        number = sum(call[0] == me.name and call[1][0] == argv[0] for call in before)
+        what = what[1:][min(number, len(what) - 2)].split()
     def after(option):
         return argv[argv.index(option) + 1]
     def told(number, frame):
         print("told of signal", number, flush=True)
         sys.exit(75)
+    def ended(number, frame):
+        pathlib.Path(after("--summary-to")).write_text(json.dumps({"table": argv[0], "table_version": 99}))
+        sys.exit(0)
+    if "stream" in what:
+        signal.signal(signal.SIGTERM, ended)
+        (me.parent / "stream.pid").write_text(str(os.getpid()))
+        signal.pause()
     if "wait" in what or "deaf" in what:
         signal.signal(signal.SIGTERM, told if "wait" in what else signal.SIG_IGN)
         signal.signal(signal.SIGINT, told)
         print("waiting", flush=True)
+        if "fell" in what:
+            os.kill(int((me.parent / "stream.pid").read_text()), signal.SIGKILL)
         signal.pause() if "wait" in what else time.sleep(60)
     if "tell" in what:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -44,7 +63,12 @@ PROGRAM = """
     code = int(next((word for word in what if word.isdigit()), "0"))
     if "--summary-to" in argv and code in (0, 99) and "mute" not in what:
         version = int(next((word[1:] for word in what if word.startswith("v")), "4"))
-        pathlib.Path(after("--summary-to")).write_text(json.dumps({"table": argv[0], "table_version": version}))
+        given = [argv[at + 1].split("@") for at, word in enumerate(argv) if word == "--input"]
+        # Another run may have brought the table further than this one was to go.
+        seen = int(next((word[3:] for word in what if word.startswith("saw")), "0"))
+        inputs = {table: max(int(number), seen) for table, number in given}
+        told = {"table": argv[0], "table_version": version, "inputs": inputs}
+        pathlib.Path(after("--summary-to")).write_text(json.dumps(told))
     sys.exit(code)
 """
 # Creates the attempt as `run-pipeline attempt` promises to.
@@ -89,16 +113,19 @@ class Launch(unittest.TestCase):
         path.write_text(f"#!{sys.executable}\n{textwrap.dedent(text)}")
         path.chmod(0o755)
 
-    def arguments(self, *steps, hurry=None, **changes):
+    def arguments(self, *steps, turn=(), hurry=None, **changes):
         job = {"schema_version": 1, "job": "bronze_kafka", "run_id": RUN, "attempt": 1, "release": "abc", "lake": str(self.lake),
                "window": "2017-12-30", "programs": str(self.programs), **changes}
         # In a hurry: with a time of the launcher set to less.
-        code = f"import sys; sys.path.insert(0, sys.argv[1]); import launcher; launcher.{hurry}; sys.exit(launcher.main(sys.argv[2:]))"
+        code = "import sys; sys.path.insert(0, sys.argv[1]); import launcher, launcher_process; " \
+               f"launcher_process.{hurry}; sys.exit(launcher.main(sys.argv[2:]))"
         started = ["-c", code, str(LAUNCHER.parent)] if hurry else [str(LAUNCHER)]
         parts = [sys.executable, *started, "--job", json.dumps(job)]
         for one in steps:
             parts += ["--step", one if isinstance(one, str) else json.dumps(one)]
-        return parts
+        for one in turn:
+            parts += ["--turn", json.dumps(one)]
+        return parts + (["--turn-seconds", "1"] if turn else [])
 
     def launch(self, *steps, **changes):
         return subprocess.run(self.arguments(*steps, **changes), capture_output=True, text=True, timeout=60, check=False)
@@ -329,9 +356,13 @@ class Attempts(Launch):
         self.assertEqual(self.launch(step("dq-check", "bronze_a")).returncode, 75)
         self.assertEqual(self.launch(step("dq-check", "bronze_a", "65")).returncode, 65)
 
-    def test_programs_are_found_in_the_unpacked_archive(self):
+    def test_programs_and_parts_are_found_in_the_unpacked_archive(self):
         (self.folder / "environment").symlink_to(self.programs.parent)
+        shutil.copytree(LAUNCHER.parent, self.programs.parent / "jobs")
+        # The service fetches the entry point alone.
+        entry = shutil.copy(LAUNCHER, self.folder / "fetched.py")
         parts = self.arguments(step("dq-check", "bronze_a"), programs=None)
+        parts[1] = str(entry)
         ran = subprocess.run(parts, cwd=self.folder, capture_output=True, text=True, timeout=30, check=False)
         self.assertEqual(ran.returncode, 0, ran.stderr)
         self.assertEqual(self.calls()[0][3], str(self.folder / "environment" / "contracts"))

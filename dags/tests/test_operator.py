@@ -238,13 +238,13 @@ def test_a_deferred_task_is_judged_alike(task, service, lake, status, exit_code,
 
 @pytest.mark.parametrize("error", ["Trigger timeout", "Trigger failure"])
 def test_a_stream_whose_trigger_does_not_see_its_end_is_ended_and_judged(dags, service, lake, error):
-    task, found = begin(dags["lake_stream"].get_task("stream_kafka"), Instance("lake_stream", "stream_kafka"))
+    task, found = begin(dags["lake_stream"].get_task("stream_kafka_orders"), Instance("lake_stream", "stream_kafka_orders"))
     task.deferrable = True
     service.work = lambda request: "RUNNING"
     service.cancelled = lambda request: leave(lake, job_of(request), 0, {"bronze_kafka_orders": 44}, signal="SIGTERM")
     with pytest.raises(TaskDeferred):
         task.execute(found)
-    again, found = begin(dags["lake_stream"].get_task("stream_kafka"), found["ti"])
+    again, found = begin(dags["lake_stream"].get_task("stream_kafka_orders"), found["ti"])
     # What Airflow does with a task whose trigger failed.
     assert again.resume_execution("__fail__", {"error": error}, found) == {"bronze_kafka_orders": 44}
     assert service.jobs["job0"]["state"] == "CANCELLED"
@@ -267,3 +267,11 @@ def test_an_absent_setting_names_itself(task, service, monkeypatch):
     monkeypatch.delenv("AIRFLOW__SLUICE__APPLICATION_ID")
     with pytest.raises(FAILED, match="AIRFLOW__SLUICE__APPLICATION_ID"):
         run(task, instance())
+
+
+def test_what_a_turn_ended_with_is_what_a_person_reads(dags, service, lake):
+    beside = {"program": "silverize", "table": "silver_orders", "exit": 65, "why": "it removes rows"}
+    landing = {"program": "ingest-kafka", "table": "bronze_kafka_orders", "exit": 0, "why": None}
+    service.work = works(lake, 65, steps=[landing], turns={"steps": [{"exit": 0}, beside]})
+    with pytest.raises(FAILED, match="silverize silver_orders ended with 65: it removes rows"):
+        run(dags["lake_stream"].get_task("stream_kafka_orders"), Instance("lake_stream", "stream_kafka_orders"))

@@ -167,6 +167,24 @@ def test_a_run_that_began_and_never_ended_is_found(tmp_path):
     assert finding == f"silverize.silver_orders began at 2026-11-29T02:00Z and never ended: run {lost}"
 
 
+def test_a_turn_that_went_down_is_healed_by_a_later_one(tmp_path):
+    lost, later, other, daily = (identity.run_id("d", "r", name, -1) for name in ("lost", "later", "other", "daily"))
+    event(tmp_path, at(1), "silverize.silver_orders", lost, "start")
+    event(tmp_path, at(1), "silverize.silver_products", other, "start")
+    assert len(look("endless_runs", tmp_path, at(5))) == 2
+    event(tmp_path, at(2), "silverize.silver_orders", later, "start")
+    event(tmp_path, at(2, 1), "silverize.silver_orders", later, "complete")
+    # Of what runs but once a day a later run is another day's.
+    event(tmp_path, at(2), "silverize.silver_products", daily, "start")
+    event(tmp_path, at(2, 1), "silverize.silver_products", daily, "complete")
+    (finding,) = look("endless_runs", tmp_path, at(5))
+    assert finding.startswith("silverize.silver_products")
+
+
+def test_only_what_a_stream_lands_has_a_lag():
+    assert watch._streamed() == ["bronze_kafka_orders"]
+
+
 def test_findings_fail_the_task_each_time_and_are_published_when_new_and_once_a_day(dags, service, lake, monkeypatch):
     task, xcoms = dags["lake_watchdog"].get_task("gaps").prepare_for_execution(), {}
 

@@ -13,7 +13,7 @@ use lake_quality::{
 };
 use lake_table::{Plan, Proposal, Table};
 
-/// Small files that a table's verdicts may have.
+/// Small files that a table's verdicts may have. A stream's gate adds one each 20 seconds.
 pub(crate) const SMALL_FILES_MAX: usize = 32;
 
 /// Judges a table at a version.
@@ -33,7 +33,7 @@ pub(crate) async fn judge(job: &Job<'_>) -> anyhow::Result<Judged> {
     let checked = scan::check(job, &subject, &known, passed).await.with_context(|| format!("failed to check {}", key.table))?;
     lake_core::fault_point!("dq.scan.after");
     // Each verdict adds a file, and every gate reads all of a table's: one that is judged each minute would soon be behind its stream.
-    verdicts.compact(SMALL_FILES_MAX).await?;
+    verdicts.compact(SMALL_FILES_MAX).await.context("failed to put verdicts together")?;
     let made = Verdict::of(key, job.contract.reference(), checked.report, job.now, job.run_id);
     record(job, &mut verdicts, made, checked.counted, (&application, 1)).await
 }

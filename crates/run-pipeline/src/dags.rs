@@ -3,7 +3,7 @@
 //! The shape of the file is told in `dags/README.md`. Fields stand in the order in which they are written.
 
 use crate::{
-    graph::{Graph, Work},
+    graph::Graph,
     jobs::{self, Job},
 };
 use lake_core::{
@@ -17,7 +17,10 @@ const SCHEMA_VERSION: u32 = 1;
 const DAILY: &str = "lake_daily";
 const FREQUENT: &str = "lake_behavior";
 const STREAM: &str = "lake_stream";
+const TELEMETRY: &str = "lake_telemetry";
 const DAY_SECONDS: u64 = 86_400;
+/// How old a number may be when an alarm looks at it.
+const TELEMETRY_SECONDS: u64 = 900;
 
 /// All DAGs and all tables.
 #[derive(Debug, Serialize)]
@@ -56,7 +59,8 @@ impl Schedule {
     /// As [`jobs::of_day`].
     pub(crate) fn of(contracts: &ContractSet, graph: &Graph, window: Option<Window>) -> anyhow::Result<Self> {
         let daily = Dag { every_seconds: Some(DAY_SECONDS), jobs: jobs::of_day(contracts, graph)? };
-        let dags = BTreeMap::from([(FREQUENT, frequent(contracts, graph)), (DAILY, daily), (STREAM, stream(contracts, graph))]);
+        let (frequent, stream) = (frequent(contracts, graph), stream(contracts, graph));
+        let dags = BTreeMap::from([(FREQUENT, frequent), (DAILY, daily), (STREAM, stream), (TELEMETRY, telemetry())]);
         let tables = contracts.iter().map(|contract| (contract.table.clone(), entry(contracts, contract, &dags))).collect();
         Ok(Self { schema_version: SCHEMA_VERSION, window, dags, tables })
     }
@@ -117,23 +121,25 @@ fn with_readers<'c>(contracts: &'c ContractSet, mut inside: BTreeSet<&'c str>) -
     inside
 }
 
-/// A job per topic, kept alive, which lands what comes: steps of one job run one after another, and a stream's never ends. The
-/// rest of the road is told by `feeds`.
+/// A job per topic, kept alive: steps of one job run one after another, and a stream's never ends. It lands what comes, and in turns
+/// beside that rows pass their gate and go on to Silver.
 fn stream(contracts: &ContractSet, graph: &Graph) -> Dag {
     let job = |landed: &Contract| {
         let table = landed.table.as_str();
-        let readers = contracts
-            .in_dependency_order()
-            .into_iter()
-            .filter(|contract| matches!(contract.layer, Layer::Silver(_)) && contract.inputs().contains(&table));
-        let feeds: Vec<String> = readers.map(|contract| contract.table.clone()).collect();
-        let steps = graph.steps.iter().filter(|step| step.work == Work::Build && step.table == table);
+        // One that reads two topics is in the turns of both: rows of neither wait for the other's.
+        let reads = |contract: &Contract| matches!(contract.layer, Layer::Silver(_)) && contract.inputs().contains(&table);
+        let steps = graph.steps.iter().filter(|step| step.table == table || contracts.get(&step.table).is_some_and(reads));
         let name = format!("stream_{}", table.strip_prefix("bronze_").unwrap_or(table));
-        let mut job = Job { timeout_minutes: None, feeds, ..Job::of(name, contracts, steps) };
-        job.steps.iter_mut().for_each(|step| step.timeout_seconds = None);
-        job
+        Job::of(name, contracts, steps).kept_alive()
     };
     Dag { every_seconds: None, jobs: contracts.iter().filter(|contract| streams(contract)).map(job).collect() }
+}
+
+/// Two jobs, so that neither is in the other's way. What alarms look at goes before what is only drawn.
+fn telemetry() -> Dag {
+    let lineage = Job::sending("telemetry_lineage", &[&["deliver"]]);
+    let metrics = Job::sending("telemetry_metrics", &[&["metrics", "--alarms"], &["metrics"]]);
+    Dag { every_seconds: Some(TELEMETRY_SECONDS), jobs: vec![lineage, metrics] }
 }
 
 #[cfg(test)]

@@ -70,13 +70,53 @@ fn another_frequency_in_a_contract_is_another_dag() {
 }
 
 #[test]
-fn the_stream_has_no_end_and_says_what_it_feeds() {
+fn the_stream_has_no_end_and_its_turns_bring_rows_to_silver() {
     let schedule = schedule(&contracts());
     let [job] = schedule.dags[STREAM].jobs.as_slice() else { panic!("one topic, one job") };
-    assert_eq!((job.tables.as_slice(), job.timeout_minutes), (["bronze_kafka_orders".to_owned()].as_slice(), None));
-    assert!(job.steps.iter().all(|step| step.program == "ingest-kafka" && step.timeout_seconds.is_none()));
-    assert!(job.feeds.contains(&"silver_orders".to_owned()));
-    assert!(job.feeds.iter().all(|table| schedule.tables[table].inputs.contains(&"bronze_kafka_orders".to_owned())));
+    let [landing] = job.steps.as_slice() else { panic!("{:?}", job.steps) };
+    assert_eq!((landing.program, landing.table.as_str(), landing.timeout_seconds), ("ingest-kafka", "bronze_kafka_orders", None));
+    assert_eq!((job.timeout_minutes, job.layer), (None, "silver"));
+    let turns = job.turns.as_ref().unwrap();
+    let (program, table) = (turns.steps[0].program, turns.steps[0].table.as_str());
+    assert_eq!((program, table, turns.steps[0].every_seconds), ("dq-check", "bronze_kafka_orders", None));
+    for (name, entry) in schedule.tables.iter().filter(|(name, _)| name.starts_with("silver_")) {
+        let reads = entry.inputs.contains(&"bronze_kafka_orders".to_owned());
+        let steps: Vec<&str> = turns.steps.iter().filter(|step| step.table == **name).map(|step| step.program).collect();
+        assert_eq!(steps, if reads { vec!["silverize", "dq-check"] } else { Vec::new() }, "{name}");
+        assert_eq!(entry.jobs.contains_key(STREAM) && job.tables.contains(name), reads, "{name}");
+    }
+}
+
+/// A gate that reads a whole table must not make rows wait, and a step that rows wait for must not be left out.
+#[test]
+fn only_gates_of_silver_are_left_out_of_turns() {
+    let schedule = schedule(&contracts());
+    let turns = schedule.dags[STREAM].jobs[0].turns.as_ref().unwrap();
+    assert!(turns.every_seconds <= 20, "a record waits for a turn and for its own");
+    for step in &turns.steps {
+        let (program, table) = (step.program, step.table.as_str());
+        let is_left_out = step.every_seconds.is_some_and(|seconds| seconds > turns.every_seconds);
+        assert_eq!(is_left_out, program == "dq-check" && table.starts_with("silver_"), "{program} {table}");
+        assert!(step.timeout_seconds.is_some(), "{program} {table}");
+    }
+    let mut daily = schedule.dags[DAILY].jobs.iter().flat_map(|job| &job.steps);
+    assert!(daily.all(|step| step.every_seconds.is_none() && !step.table.is_empty()));
+    assert!(schedule.dags[DAILY].jobs.iter().all(|job| job.turns.is_none()));
+}
+
+#[test]
+fn telemetry_has_no_table_and_waits_for_nothing() {
+    let schedule = schedule(&contracts());
+    let jobs = &schedule.dags[TELEMETRY].jobs;
+    let words: Vec<Vec<&str>> = jobs.iter().flat_map(|job| &job.steps).map(|step| step.arguments.clone()).collect();
+    assert_eq!(words, [vec!["deliver"], vec!["metrics", "--alarms"], vec!["metrics"]]);
+    for job in jobs {
+        assert!(job.after.is_empty() && job.tables.is_empty(), "{}", job.job);
+        assert!(job.steps.iter().all(|step| step.program == "lineage-emit" && step.table.is_empty()), "{}", job.job);
+        let longest: u64 = job.steps.iter().filter_map(|step| step.timeout_seconds).sum();
+        let minutes = job.timeout_minutes.unwrap();
+        assert!(longest < minutes * 60 && minutes * 60 < schedule.dags[TELEMETRY].every_seconds.unwrap(), "{}", job.job);
+    }
 }
 
 #[test]
@@ -86,7 +126,15 @@ fn a_second_topic_does_not_wait_for_the_end_of_the_first() {
     let payments = Contract::parse(&path, &text, None).unwrap();
     let others = contracts().iter().cloned().collect::<Vec<_>>();
     let schedule = schedule(&ContractSet::new(others.into_iter().chain([payments]).collect()).unwrap());
-    let jobs: Vec<_> =
-        schedule.dags[STREAM].jobs.iter().map(|job| (job.job.as_str(), job.steps.len(), job.feeds.len())).collect();
-    assert_eq!(jobs, [("stream_kafka_orders", 1, 3), ("stream_kafka_payments", 1, 0)]);
+    let of = |job: &Job| {
+        let landed: Vec<String> = job.steps.iter().map(|step| step.table.clone()).collect();
+        let turns = job.turns.as_ref().unwrap();
+        let own = turns.steps.iter().filter(|step| landed.contains(&step.table)).count();
+        (job.job.clone(), landed, own, turns.steps.len())
+    };
+    let jobs: Vec<_> = schedule.dags[STREAM].jobs.iter().map(of).collect();
+    // Each has the gate of its own topic in its turns; the three Silver tables that read orders, and their gates, are with orders.
+    let [orders, payments] =
+        ["kafka_orders", "kafka_payments"].map(|name| (format!("stream_{name}"), vec![format!("bronze_{name}")]));
+    assert_eq!(jobs, [(orders.0, orders.1, 1, 7), (payments.0, payments.1, 1, 1)]);
 }

@@ -10,7 +10,7 @@ use lake_core::{
 };
 use serde::{Deserialize, Serialize};
 
-/// What a step does to its table.
+/// What a step does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Work {
@@ -18,6 +18,8 @@ pub(crate) enum Work {
     Build,
     /// Judges the table.
     Check,
+    /// Sends what runs have told; no step of a day does.
+    Send,
 }
 
 /// One process of a day.

@@ -16,6 +16,15 @@ use std::collections::BTreeSet;
 const BUILD_SECONDS_MAX: u64 = 1_200;
 /// Longest time of a gate.
 const CHECK_SECONDS_MAX: u64 = 600;
+/// Time between the beginnings of two turns. A record waits for a commit, for the turn under way and for its own: less than a minute
+/// with turns that take no longer than this. Each turn leaves a file per table, so it is no shorter than it must be.
+const TURN_EVERY_SECONDS: u64 = 20;
+/// How often a turn also judges Silver, all rows of it: nobody in the turn waits for that verdict, and rows become more and more.
+const GATE_EVERY_SECONDS: u64 = 900;
+/// Longest time of a step that sends what runs have told; what is left goes the next time.
+const SEND_SECONDS_MAX: u64 = 240;
+/// Layer of what runs beside the tables.
+const OPS: &str = "ops";
 
 /// Longest time of a job of a layer: the layers' deadlines are a quarter to three quarters of an hour apart, and what hangs
 /// longer is tried again.
@@ -43,9 +52,18 @@ pub(crate) struct Job {
     pub(crate) timeout_minutes: Option<u64>,
     /// Tables that it builds, in order.
     pub(crate) tables: Vec<String>,
-    /// Silver tables that read what a stream lands, in order.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) feeds: Vec<String>,
+    /// Processes, one after another.
+    pub(crate) steps: Vec<JobStep>,
+    /// What is done again and again beside the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) turns: Option<Turns>,
+}
+
+/// Turns of the same steps, beside one that is kept alive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Turns {
+    /// Time between the beginnings of two turns; one that takes longer is followed at once.
+    pub(crate) every_seconds: u64,
     /// Processes, one after another.
     pub(crate) steps: Vec<JobStep>,
 }
@@ -55,14 +73,21 @@ pub(crate) struct Job {
 pub(crate) struct JobStep {
     /// Name of the program.
     pub(crate) program: &'static str,
-    /// Full name of the table.
+    /// Full name of the table; empty where it has none.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) table: String,
-    /// What it does to its table.
+    /// What it does.
     pub(crate) work: Work,
     /// Tables whose versions it is given.
     pub(crate) inputs: Vec<String>,
     /// Longest time; none for what is kept alive.
     pub(crate) timeout_seconds: Option<u64>,
+    /// Least time between two of its runs, in turns; none: it is in each of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) every_seconds: Option<u64>,
+    /// Words that follow the program's name, where no table does.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) arguments: Vec<&'static str>,
 }
 
 impl Job {
@@ -80,9 +105,39 @@ impl Job {
             after: BTreeSet::new(),
             timeout_minutes: built.last().map(|contract| minutes_max(&contract.layer)),
             tables,
-            feeds: Vec::new(),
             steps: steps.into_iter().map(JobStep::of).collect(),
+            turns: None,
         }
+    }
+
+    /// Makes a job that sends what runs have told; the scheduler knows where to.
+    pub(crate) fn sending(name: &str, what: &[&[&'static str]]) -> Self {
+        let minutes = u64::try_from(what.len()).unwrap_or(u64::MAX).saturating_mul(SEND_SECONDS_MAX / 60);
+        Self {
+            job: name.to_owned(),
+            layer: OPS,
+            sources: BTreeSet::new(),
+            owners: BTreeSet::new(),
+            after: BTreeSet::new(),
+            timeout_minutes: Some(minutes.saturating_add(1)),
+            tables: Vec::new(),
+            steps: what.iter().map(|words| JobStep::sending(words)).collect(),
+            turns: None,
+        }
+    }
+
+    /// Keeps the job alive: steps that land what comes never end, all others are taken in turns beside them.
+    pub(crate) fn kept_alive(mut self) -> Self {
+        let lands = |step: &JobStep| step.work == Work::Build && step.inputs.is_empty();
+        let (landing, mut others): (Vec<JobStep>, Vec<JobStep>) = self.steps.drain(..).partition(lands);
+        let is_landed = |table: &str| landing.iter().any(|step| step.table == table);
+        for step in others.iter_mut().filter(|step| step.work == Work::Check && !is_landed(&step.table)) {
+            step.every_seconds = Some(GATE_EVERY_SECONDS);
+        }
+        self.steps = landing.into_iter().map(|step| JobStep { timeout_seconds: None, ..step }).collect();
+        self.timeout_minutes = None;
+        self.turns = Some(Turns { every_seconds: TURN_EVERY_SECONDS, steps: others });
+        self
     }
 }
 
@@ -95,6 +150,20 @@ impl JobStep {
             work: step.work,
             inputs: step.inputs.clone(),
             timeout_seconds: Some(seconds),
+            every_seconds: None,
+            arguments: Vec::new(),
+        }
+    }
+
+    fn sending(words: &[&'static str]) -> Self {
+        Self {
+            program: "lineage-emit",
+            table: String::new(),
+            work: Work::Send,
+            inputs: Vec::new(),
+            timeout_seconds: Some(SEND_SECONDS_MAX),
+            every_seconds: None,
+            arguments: words.to_vec(),
         }
     }
 }

@@ -53,6 +53,21 @@ fn what_is_new_is_merged_once() {
     assert_eq!(world.run("silver_orders", &["--skip-when-empty"]).0, code(ExitCode::from(99)));
 }
 
+/// Beside a day's run a stream may have brought one of its tables further than the day's run was to go.
+#[test]
+fn a_summary_says_how_far_its_table_has_read() {
+    let world = World::new();
+    for (version, payload) in [(1, placed("a", "o1", 1)), (2, placed("b", "o2", 2))] {
+        world.events(&[&payload]);
+        world.judge("bronze_events", version, true);
+    }
+    assert_eq!(world.good("silver_orders", &[]).inputs["bronze_events"], 2);
+    let earlier = ["--input", "bronze_events@1"];
+    let orders = world.good("silver_orders", &earlier);
+    assert_eq!((orders.outcome, orders.inputs["bronze_events"]), (Outcome::Unchanged, 2));
+    assert_eq!(world.good("silver_items", &earlier).inputs["bronze_events"], 1);
+}
+
 #[test]
 fn both_inputs_meet_in_one_row() {
     let world = World::new();

@@ -52,6 +52,12 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    /// The version whose rows are in the table after the run: another run may have gone further than this one was to go, and
+    /// tables that have read one input belong together only when this is the same.
+    pub(crate) fn seen(&self) -> i64 {
+        self.consumed.map_or(self.target, |consumed| consumed.max(self.target))
+    }
+
     /// Application id of the progress.
     pub(crate) fn application(&self) -> &str {
         self.table.id()

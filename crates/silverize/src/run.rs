@@ -77,7 +77,7 @@ impl<'e> Job<'e> {
         let inputs = self.inputs(table).await?;
         lake_core::fault_point!("silver.plan.after");
         let versions: BTreeMap<String, i64> =
-            inputs.iter().map(|input| (self.plans[input.number].table.clone(), input.target)).collect();
+            inputs.iter().map(|input| (self.plans[input.number].table.clone(), input.seen())).collect();
         let summary = Summary { inputs: versions, ..edge.summary() };
         if !edge.full_refresh && inputs.iter().all(|input| input.files.is_empty()) {
             return self.nothing(table, summary).await.map(Plan::Done);

@@ -93,11 +93,22 @@ fn a_step_that_fails_is_the_last_one_and_the_job_ends_as_it_did() {
 
 #[test]
 fn the_launcher_starts_the_programs_that_there_are_and_no_others() {
-    let text = std::fs::read_to_string(root().join("dags/jobs/launcher.py")).unwrap();
+    let text = std::fs::read_to_string(root().join("dags/jobs/launcher_order.py")).unwrap();
     let list = text.split_once("PROGRAMS = frozenset({").unwrap().1.split_once("})").unwrap().0;
     let listed: BTreeSet<String> = list.split(',').map(|name| name.trim().trim_matches('"').to_owned()).collect();
     let there: BTreeSet<String> = programs().into_iter().chain([String::new()]).collect();
-    assert_eq!(listed, there, "PROGRAMS of dags/jobs/launcher.py, with a comma after the last one");
+    assert_eq!(listed, there, "PROGRAMS of dags/jobs/launcher_order.py, with a comma after the last one");
+}
+
+/// A step that sends is told by the scheduler where to; that alarms are one place needs no word.
+fn with_receiver(step: &Value) -> Value {
+    let mut step = step.clone();
+    let words = step["arguments"].as_array().cloned().unwrap_or_default();
+    if step["work"] == "send" && !words.contains(&json!("--alarms")) {
+        let receiver = ["--log-group", "/sluice/lineage", "--log-stream", "lake"].map(|word| json!(word));
+        step["arguments"] = words.into_iter().chain(receiver).collect();
+    }
+    step
 }
 
 /// Whatever the graph holds, the launcher's command for it is one that the program understands.
@@ -107,11 +118,19 @@ fn every_command_of_the_graph_is_understood() {
     let directory = directory.path();
     let graph: Value = serde_json::from_slice(&std::fs::read(root().join("dags/graph.json")).unwrap()).unwrap();
     let jobs = graph["dags"].as_object().unwrap().values().flat_map(|dag| dag["jobs"].as_array().unwrap());
-    let steps: Vec<Value> = jobs.flat_map(|job| job["steps"].as_array().unwrap()).cloned().collect();
+    let (mut steps, mut more) = (Vec::new(), vec!["--show".to_owned(), "--turn-seconds".to_owned(), "20".to_owned()]);
+    for job in jobs {
+        steps.extend(job["steps"].as_array().unwrap().iter().map(with_receiver));
+        for turn in job["turns"]["steps"].as_array().into_iter().flatten() {
+            more.extend(["--turn".to_owned(), turn.to_string()]);
+        }
+    }
+    let turns = more.iter().filter(|word| *word == "--turn").count();
+    assert!(turns > 0, "the stream has turns");
     let mut description = job(directory, 3);
     description["versions"] = json!({ "silver_orders": 3 });
-    let shown = launch(directory, &description, &steps, &["--show"]);
-    assert_eq!((shown.code, shown.stdout.lines().count()), (0, steps.len()), "{shown}");
+    let shown = launch(directory, &description, &steps, &more.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!((shown.code, shown.stdout.lines().count()), (0, steps.len() + turns), "{shown}");
     // Where the sources are is told by the environment.
     let variables: Variables = [
         ("KAFKA_BOOTSTRAP", "127.0.0.1:9"),
