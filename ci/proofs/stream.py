@@ -134,13 +134,14 @@ def proved(bench: Bench, topic: str, rate: int, seconds: int) -> None:
     with producer.stdin:
         json.dump(known, producer.stdin)
     attempts = bench.attempts(f"lake_stream.{JOB}", f"{datetime.now(UTC):%Y-%m-%d}")
-    running = kept_alive(bench, attempts, producer, min(KILL_EVERY_SECONDS, seconds / 4))
     try:
+        running = kept_alive(bench, attempts, producer, min(KILL_EVERY_SECONDS, seconds / 4))
         producer.stdin = None
         told = json.loads(producer.communicate()[0])
         ended(bench, attempts, running, told["sent"])
     finally:
-        running.sweep()
+        # They are in groups of their own, and would outlive a proof that is stopped.
+        attempts.sweep()
     killed = ", ".join(f"{kind} {times}" for kind, times in bench.kills.items())
     print(f"published {told['sent']:,} records in {told['seconds']} s: {told['sent'] / told['seconds']:,.0f} per second; killed: {killed}")
     bench.problems += stream_judge.judged(LAKE, told, attempts.records(), attempts.number)
@@ -153,6 +154,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--rate", type=int, default=5_000)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     topics.drop("stream.")

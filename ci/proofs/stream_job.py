@@ -41,6 +41,7 @@ class Attempts:
     logs: Path
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     number: int = 0
+    started: list[Running] = field(default_factory=list)
 
     def start(self) -> Running:
         """Starts the next attempt in a group of its own, as a worker of the service is."""
@@ -52,7 +53,13 @@ class Attempts:
         command = [sys.executable, str(LAUNCHER), "--job", json.dumps(job), *(word for pair in self.arguments for word in pair)]
         with (self.logs / f"{self.name}.out").open("ab") as out, (self.logs / f"{self.name}.log").open("ab") as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=log, start_new_session=True)
-        return Running(process)
+        self.started.append(Running(process))
+        return self.started[-1]
+
+    def sweep(self) -> None:
+        """Kills what is left of all attempts."""
+        for one in self.started:
+            one.sweep()
 
     def record(self, number: int) -> dict | None:
         """Returns what an attempt has left; none where it was killed."""
