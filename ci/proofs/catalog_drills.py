@@ -14,23 +14,19 @@ import subprocess
 import time
 import uuid
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pyarrow as pa
 from deltalake import DeltaTable, Field, Schema, write_deltalake
-from deltalake.schema import ArrayType, MapType, PrimitiveType, StructType
+from deltalake.schema import PrimitiveType, StructType
 from proofs import catalog, places, stores
+from proofs.evolution import NESTED
 
 OK, CONFIG, DATA, TRANSIENT = 0, 2, 65, 75
 TABLES = ("bronze/fx_rates", "silver/fx_rates", "silver/customers", "gold/dim_date")
 # Rounds of two syncs at once, each after a change; and how many make the same entries at once.
 ROUNDS, MAKERS = 6, 4
 DELTA = {"STRING": "string", "INT": "integer", "BIGINT": "long", "DOUBLE": "double", "BOOLEAN": "boolean", "DATE": "date", "TIMESTAMP": "timestamp", "BINARY": "binary"}
-NESTED = [
-    Field("a_list", ArrayType(PrimitiveType("long"), contains_null=True)),
-    Field("a_map", MapType(PrimitiveType("string"), PrimitiveType("decimal(38,10)"), value_contains_null=True)),
-    Field("a_struct", StructType([Field("inner", ArrayType(StructType([Field("at", PrimitiveType("timestamp"))]), contains_null=True))])),
-    *[Field(f"a_{name}", PrimitiveType(name)) for name in ("byte", "short", "float", "binary", "boolean", "double")],
-]
 
 
 @dataclass
@@ -39,7 +35,8 @@ class World:
 
     lake: stores.Bucket
     prefix: str
-    columns: dict[str, list[dict]]
+    columns: dict[str, list[dict]] = field(default_factory=dict)
+    contracts: Path = places.CONTRACTS
     env: dict[str, str] = field(default_factory=lambda: dict(os.environ))
 
     def create(self, place: str) -> DeltaTable:
@@ -55,7 +52,7 @@ class World:
     def command(self, *arguments: str) -> list[str]:
         """Returns the command line of a sync."""
         program = str(places.HOME / "bin" / "catalog-sync")
-        options = ("--lake", str(self.lake), "--database-prefix", self.prefix, "--contracts", str(places.CONTRACTS), "--output", "json")
+        options = ("--lake", str(self.lake), "--database-prefix", self.prefix, "--contracts", str(self.contracts), "--output", "json")
         return [program, *options, *arguments]
 
     def sync(self, *arguments: str, env: dict[str, str] | None = None) -> tuple[int, dict, str]:
@@ -109,7 +106,7 @@ def expect(what: str, holds: bool, more: object = "") -> None:
 
 def agrees(world: World) -> bool:
     """Says whether every entry is what its Delta log says."""
-    wrong = catalog.compare(world.lake, world.prefix)
+    wrong = catalog.compare(world.lake, world.prefix, world.contracts)
     print(*wrong, sep="\n", end="\n" if wrong else "")
     return not wrong
 
