@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import subprocess
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -58,6 +60,15 @@ def widen(lake: stores.Place) -> None:
     """Adds the column to the tables themselves: a program refuses a table whose columns are not those of its contract."""
     for place in GAINED:
         DeltaTable(str(lake / place)).alter.add_columns([Field(COLUMN, PrimitiveType(COLUMN_TYPE.lower()))])
+
+
+def rebuild(lake: stores.Place, window: str, env: dict[str, str], tools: Path, changed: Path) -> None:
+    """Makes the Silver table anew from Bronze, since files from before do not have the column; Gold is made anew with each run."""
+    table = GAINED[0].replace("/", "_", 1)
+    command = [str(tools / "silverize"), table, "--window", window, "--full-refresh", "--lake", str(lake), "--contracts", str(changed)]
+    done = subprocess.run(command, env=env, text=True, capture_output=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"evolution: {shlex.join(command)} ended with {done.returncode}:\n{done.stderr}")
 
 
 def foreign_rows(lake: stores.Place, place: str) -> int:

@@ -126,6 +126,7 @@ def story(world: World, programs: Path, env: dict[str, str]) -> None:
     print("a column more:", flush=True)
     world.contracts = evolution.contracts(FOLDER / "contracts")
     evolution.widen(world.lake)
+    evolution.rebuild(world.lake, places.DAYS[0], env, programs, world.contracts)
     day.must(day.run(places.DAYS[1], world.lake, programs=programs, env=env, contracts=world.contracts), f"window {places.DAYS[1]}")
     synced(world, "a column more")
     gained(world)
