@@ -44,6 +44,7 @@ class World:
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
                 return
             if self.process.poll() is not None or time.monotonic() > give_up_at:
+                self.process.kill()
                 raise RuntimeError(f"the server does not answer:\n{(self.home / 'log').read_text()[-2000:]}")
             time.sleep(0.05)
 
