@@ -23,6 +23,8 @@ import trino_server
 from checks import CHECKS, Failed
 
 PARTS = ("airflow", "trino")
+# What `--without` names: servers that stay down, and `dags`, without which nothing of Airflow is even installed.
+CHOICES = (*PARTS, "dags")
 # Exit of a command that this machine cannot run: counted as not run, never as passed.
 NOT_RUN = 3
 
@@ -69,17 +71,17 @@ def start(options: argparse.Namespace) -> None:
     if options.release:
         made |= stand_in.publish(known, options.release, options.launcher)
         say(f"release {made['release']} is in s3://{places.ARTIFACTS_BUCKET}")
-    airflow = airflow_stack.command()
     settings = airflow_stack.environment(known, ports["airflow"])
-    document["airflow"] = airflow
-    _write(document)
-    airflow_stack.migrate(airflow, settings)
-    say("Airflow's database is up to date")
+    if "dags" not in options.without:
+        document["airflow"] = airflow_stack.command()
+        _write(document)
+        airflow_stack.migrate(document["airflow"], settings)
+        say("Airflow's database is up to date")
     for part in PARTS:
-        if part in options.without:
+        if part in options.without or (part == "airflow" and not document["airflow"]):
             continue
         if part == "airflow":
-            airflow_stack.start(airflow, settings)
+            airflow_stack.start(document["airflow"], settings)
         else:
             trino_server.start(known, ports["trino"])
         document["parts"].append(part)
@@ -157,7 +159,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="ci/aws-local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("start", help="start what does not run")
-    one.add_argument("--without", action="append", choices=PARTS, default=[], help="a part that is not needed")
+    one.add_argument("--without", action="append", choices=CHOICES, default=[], help="what is not needed; dags: nothing of Airflow is installed")
     one.add_argument("--release", type=Path, help="the archive of ci/bundle, to upload")
     one.add_argument("--launcher", type=Path, default=places.DAGS / "jobs" / "launcher.py")
     one.add_argument("--job-env", type=Path, help="`export` lines that every job gets; - is stdin (ci/pipeline-env)")

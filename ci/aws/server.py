@@ -15,6 +15,7 @@ from pathlib import Path
 from moto.server import ThreadedMotoServer
 
 import emr_backend
+import glue_versions
 from emr_job import Pace, Places
 
 
@@ -32,6 +33,7 @@ def main() -> None:
         Places(jobs=home / "jobs", unpacked=home / "unpacked", faults=home / "faults"),
         Pace(options.start_seconds, options.minute_seconds, options.grace_seconds),
     )
+    glue_versions.install()
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

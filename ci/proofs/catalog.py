@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -90,16 +91,16 @@ def problems_of(entry: Entry, table: DeltaTable, place: str) -> list[str]:
     return [f"{what} is {found}, not {wanted}" for what, (wanted, found) in expected.items() if found != wanted]
 
 
-def contract_file(name: str) -> str:
+def contract_file(contracts: Path, name: str) -> str:
     """Returns the text of a table's contract."""
     layer, rest = name.split("_", 1)
     below = f"{rest}.odcs.yaml" if layer == "bronze" else f"{rest}/contract.odcs.yaml"
-    return (places.CONTRACTS / layer / below).read_text()
+    return (contracts / layer / below).read_text()
 
 
-def words_problems(name: str, entry: Entry) -> list[str]:
+def words_problems(contracts: Path, name: str, entry: Entry) -> list[str]:
     """Returns in what owner and classes of an entry are not those of the contract; its lines are read as text, without our parser."""
-    text = contract_file(name)
+    text = contract_file(contracts, name)
     owner = re.search(r"^team: \{name: ([^,}]+)", text, re.M)
     declared = re.split(r"^      - name: ", text.split("\nslaProperties:")[0].split("\n    quality:\n")[0], flags=re.M)[1:]
     classes = {one.split("\n", 1)[0].strip(): (re.search(r"^        classification: (\w+)", one, re.M) or [None, None])[1] for one in declared}
@@ -112,7 +113,7 @@ def words_problems(name: str, entry: Entry) -> list[str]:
     return wrong
 
 
-def compare(where: stores.Place, prefix: str) -> list[str]:
+def compare(where: stores.Place, prefix: str, contracts: Path = places.CONTRACTS) -> list[str]:
     """Returns what Glue and the Delta logs do not agree about."""
     tables = {place: table for place, table in lake.tables(where) if place.split("/")[0] in LAYERS}
     found = all_entries(prefix)
@@ -125,7 +126,7 @@ def compare(where: stores.Place, prefix: str) -> list[str]:
             continue
         if entry["DatabaseName"] != prefix + place.split("/")[0]:
             wrong.append(f"{name}: in database {entry['DatabaseName']}")
-        wrong += [f"{name}: {text}" for text in problems_of(entry, table, str(where / place)) + words_problems(name, entry)]
+        wrong += [f"{name}: {text}" for text in problems_of(entry, table, str(where / place)) + words_problems(contracts, name, entry)]
     wrong += [f"{name}: an entry without a table" for name in found]
     print(f"catalog: {len(tables)} tables, {sum(len(table.schema().fields) for table in tables.values())} columns compared")
     return wrong

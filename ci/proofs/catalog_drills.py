@@ -20,20 +20,15 @@ from pathlib import Path
 
 import pyarrow as pa
 from deltalake import DeltaTable, Field, Schema, write_deltalake
-from deltalake.schema import ArrayType, MapType, PrimitiveType, StructType
+from deltalake.schema import PrimitiveType, StructType
 from proofs import catalog, places, stores
+from proofs.evolution import NESTED
 
 OK, CONFIG, DATA, TRANSIENT = 0, 2, 65, 75
 TABLES = ("bronze/fx_rates", "silver/fx_rates", "silver/customers", "gold/dim_date")
 # Rounds of two syncs at once, each after a change; and how many make the same entries at once.
 ROUNDS, MAKERS = 6, 4
 DELTA = {"STRING": "string", "INT": "integer", "BIGINT": "long", "DOUBLE": "double", "BOOLEAN": "boolean", "DATE": "date", "TIMESTAMP": "timestamp", "BINARY": "binary"}
-NESTED = [
-    Field("a_list", ArrayType(PrimitiveType("long"), contains_null=True)),
-    Field("a_map", MapType(PrimitiveType("string"), PrimitiveType("decimal(38,10)"), value_contains_null=True)),
-    Field("a_struct", StructType([Field("inner", ArrayType(StructType([Field("at", PrimitiveType("timestamp"))]), contains_null=True))])),
-    *[Field(f"a_{name}", PrimitiveType(name)) for name in ("byte", "short", "float", "binary", "boolean", "double")],
-]
 
 
 @dataclass
@@ -42,8 +37,9 @@ class World:
 
     lake: stores.Bucket
     prefix: str
-    columns: dict[str, list[dict]]
     programs: Path
+    columns: dict[str, list[dict]] = field(default_factory=dict)
+    contracts: Path = places.CONTRACTS
     env: dict[str, str] = field(default_factory=lambda: dict(os.environ))
 
     def create(self, place: str) -> DeltaTable:
@@ -59,7 +55,7 @@ class World:
     def command(self, *arguments: str) -> list[str]:
         """Returns the command line of a sync."""
         program = str(self.programs / "catalog-sync")
-        options = ("--lake", str(self.lake), "--database-prefix", self.prefix, "--contracts", str(places.CONTRACTS), "--output", "json")
+        options = ("--lake", str(self.lake), "--database-prefix", self.prefix, "--contracts", str(self.contracts), "--output", "json")
         return [program, *options, *arguments]
 
     def sync(self, *arguments: str, env: dict[str, str] | None = None) -> tuple[int, dict, str]:
@@ -113,7 +109,7 @@ def expect(what: str, holds: bool, more: object = "") -> None:
 
 def agrees(world: World) -> bool:
     """Says whether every entry is what its Delta log says."""
-    wrong = catalog.compare(world.lake, world.prefix)
+    wrong = catalog.compare(world.lake, world.prefix, world.contracts)
     print(*wrong, sep="\n", end="\n" if wrong else "")
     return not wrong
 
@@ -239,7 +235,7 @@ def main() -> int:
     options = parser.parse_args()
     started, mark = time.monotonic(), uuid.uuid4().hex[:12]
     programs = places.HOME / ("bin-faults" if options.killed else "bin")
-    world = World(stores.Bucket(f"s3://{options.bucket}/proofs/catalog-{mark}"), f"proof_{mark}_", contract_columns(programs), programs)
+    world = World(stores.Bucket(f"s3://{options.bucket}/proofs/catalog-{mark}"), f"proof_{mark}_", programs, contract_columns(programs))
     drills = (killed,) if options.killed else (made, evolved, pruned, refused)
     try:
         for drill in drills:
