@@ -7,6 +7,7 @@ import os
 import secrets
 import subprocess
 import urllib.request
+from datetime import datetime
 from pathlib import Path
 
 import places
@@ -49,6 +50,8 @@ def variables(port: int) -> dict[str, str]:
         "AIRFLOW__API_AUTH__JWT_SECRET": _kept("jwt_secret"),
         "AIRFLOW__CORE__FERNET_KEY": "",
         "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "True",
+        # A task's first question is answered late on a machine with much to do; after some it would be taken for lost.
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         # Found by the SDK's own names, as on the service.
         "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
@@ -63,6 +66,17 @@ def _kept(name: str) -> str:
         path.touch(mode=0o600)
         path.write_text(secrets.token_hex(32))
     return path.read_text()
+
+
+def due(dag: str, at: datetime) -> None:
+    """Lets a DAG come due once, at a time of its schedule, instead of at all times; `airflow_config` is where it is looked up."""
+    file = places.AIRFLOW / "due.json"
+    known = json.loads(file.read_text()) if file.is_file() else {}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # In one piece: files of DAGs are being read meanwhile.
+    scratch = file.with_suffix(".part")
+    scratch.write_text(json.dumps(known | {dag: at.isoformat()}))
+    scratch.rename(file)
 
 
 def migrate(airflow: str, environment: dict[str, str]) -> None:
@@ -97,4 +111,5 @@ def _healthy(address: str, part: str) -> bool:
 def environment(known: dict[str, str], port: int) -> dict[str, str]:
     """Returns the whole environment of Airflow's processes: nothing of the shell but what a process needs."""
     shell = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
-    return {**shell, **known, **variables(port), "PYTHONDONTWRITEBYTECODE": "1"}
+    policy = {"PYTHONPATH": str(Path(__file__).parent / "airflow_config")}
+    return {**shell, **known, **variables(port), **policy, "PYTHONDONTWRITEBYTECODE": "1"}

@@ -1,4 +1,4 @@
-"""Runs AWS on loopback: start, check, env, fault, stop. `ci/aws/README.md` says what stands for what, and what does not."""
+"""Runs AWS on loopback: start, check, env, fault, due, stop. `ci/aws/README.md` says what stands for what, and what does not."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import airflow_stack
@@ -171,9 +172,18 @@ def parse() -> argparse.Namespace:
     one.add_argument("--job", default="", help="only jobs whose name holds this")
     one.add_argument("--times", type=int, default=1)
     one.add_argument("--after-seconds", type=float, default=0.0, help="after the driver has started")
+    one = commands.add_parser("due", help="let a DAG come due once, at a time of its schedule, and at no other")
+    one.add_argument("dag")
+    one.add_argument("time", type=_utc, help="such as 2018-01-01T02:00, UTC")
     one = commands.add_parser("stop", help="stop all of it")
     one.add_argument("--wipe", action="store_true", help="and delete what it holds")
     return parser.parse_args()
+
+
+def _utc(text: str) -> datetime:
+    """Reads a time; one without a zone is UTC."""
+    time = datetime.fromisoformat(text)
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def main() -> int:
@@ -198,6 +208,9 @@ def main() -> int:
             case "fault":
                 emr_faults.plant(places.FAULTS, emr_faults.Fault(options.kind, options.job, options.after_seconds), options.times)
                 say(f"{options.kind} planted, {len(emr_faults.planted(places.FAULTS))} faults wait")
+            case "due":
+                airflow_stack.due(options.dag, options.time)
+                say(f"{options.dag} is due at {options.time:%Y-%m-%d %H:%M} UTC, once it is not paused")
             case "stop":
                 stop(options.wipe)
     return 0
