@@ -19,7 +19,8 @@ SERVERS = {
     "scheduler": ("scheduler", "--skip-serve-logs"),
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
-START_SECONDS_MAX = 180
+# Beside a build each of the four takes minutes; all are up in one where nothing else runs.
+START_SECONDS_MAX = 600
 # Two tasks at once: a worker is a process of 200 MB.
 PARALLELISM = 2
 
@@ -50,8 +51,10 @@ def variables(port: int) -> dict[str, str]:
         "AIRFLOW__API_AUTH__JWT_SECRET": _kept("jwt_secret"),
         "AIRFLOW__CORE__FERNET_KEY": "",
         "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "True",
-        # A task's first question is answered late on a machine with much to do; after some it would be taken for lost.
+        # On a machine with much to do a task's first question is answered late, and imports take long: neither is an error.
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",
+        "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "180",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         # Found by the SDK's own names, as on the service.
         "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
