@@ -23,6 +23,8 @@ SERVERS = {
 START_SECONDS_MAX = 600
 # Two tasks at once: a worker is a process of 200 MB.
 PARALLELISM = 2
+# Between two looks at a job: nobody here counts requests.
+POLL_SECONDS = 1
 
 
 def command() -> str:
@@ -59,6 +61,17 @@ def variables(port: int) -> dict[str, str]:
         # Found by the SDK's own names, as on the service.
         "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
     }
+
+
+def deployment(made: dict[str, str], jobs: dict[str, str]) -> dict[str, str]:
+    """Returns what the DAGs are told: the options `sluice.*` of the managed service, and the release, which is a variable."""
+    settings = {
+        "LAKE": places.LAKE, "ARTIFACTS": f"s3://{places.ARTIFACTS_BUCKET}", "APPLICATION_ID": made["application"],
+        "ROLE_ARN": made["role"], "TOPIC_ARN": made["topic"], "DRIVER_ENV": json.dumps(jobs, sort_keys=True),
+        "POLL_SECONDS": str(POLL_SECONDS),
+    }  # fmt: skip
+    found = {f"AIRFLOW__SLUICE__{name}": value for name, value in settings.items()}
+    return found | ({"AIRFLOW_VAR_SLUICE_RELEASE": made["release"]} if "release" in made else {})
 
 
 def _kept(name: str) -> str:

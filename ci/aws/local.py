@@ -26,6 +26,9 @@ from checks import CHECKS, Failed
 PARTS = ("airflow", "trino")
 # Exit of a command that this machine cannot run: counted as not run, never as passed.
 NOT_RUN = 3
+# The launcher says where lake and contracts are, and a job has no home but its folder.
+OF_THE_LAUNCHER = ("LAKE_URI", "LAKE_CONTRACTS", "SLUICE_HOME")
+DRIVER = "SNOWFLAKE_DRIVER"
 
 
 def say(text: str) -> None:
@@ -64,14 +67,15 @@ def start(options: argparse.Namespace) -> None:
     say(f"moto and the EMR Serverless emulator {'answer' if fresh else 'ran already'}")
     # A release stays what it was until another is uploaded.
     made = {} if fresh else _described().get("made", {})
-    made |= stand_in.prepare(known, known | _job_variables(options.job_env))
-    document = {"ports": ports, "variables": known, "made": made, "airflow": "", "parts": []}
+    jobs = _job_variables(options.job_env)
+    made |= stand_in.prepare(known, known | jobs)
+    document = {"ports": ports, "variables": known, "made": made, "jobs": jobs, "airflow": "", "parts": []}
     _write(document)
     if options.release:
         made |= stand_in.publish(known, options.release, options.launcher)
         say(f"release {made['release']} is in s3://{places.ARTIFACTS_BUCKET}")
     airflow = airflow_stack.command()
-    settings = airflow_stack.environment(known, ports["airflow"])
+    settings = airflow_stack.environment(known | airflow_stack.deployment(made, jobs), ports["airflow"])
     document["airflow"] = airflow
     _write(document)
     airflow_stack.migrate(airflow, settings)
@@ -106,7 +110,9 @@ def _job_variables(file: Path | None) -> dict[str, str]:
         return {}
     text = sys.stdin.read() if str(file) == "-" else file.read_text()
     words = (shlex.split(line)[1].partition("=") for line in text.splitlines() if line.startswith("export "))
-    return {name: value for name, _, value in words if not name.startswith("AWS_")}
+    found = {name: value for name, _, value in words if not name.startswith("AWS_") and name not in OF_THE_LAUNCHER}
+    # A job loads the release's own driver, not the one of the machine that starts it.
+    return found | ({DRIVER: stand_in.SNOWFLAKE_DRIVER} if DRIVER in found else {})
 
 
 def _write(document: dict) -> None:
@@ -121,8 +127,9 @@ def environment() -> dict[str, str]:
     found = stack()
     made = {f"SLUICE_AWS_{name.upper()}": value for name, value in found["made"].items()}
     ports = {f"SLUICE_AWS_{name.upper()}_PORT": str(found["ports"][name]) for name in found["parts"]}
-    own = {"SLUICE_AWS_LAKE": f"s3://{places.LAKE_BUCKET}/lake", "SLUICE_AWS_AIRFLOW_COMMAND": found["airflow"]}
-    return found["variables"] | airflow_stack.variables(found["ports"]["airflow"]) | made | ports | own
+    own = {"SLUICE_AWS_LAKE": places.LAKE, "SLUICE_AWS_AIRFLOW_COMMAND": found["airflow"]}
+    airflow = airflow_stack.variables(found["ports"]["airflow"]) | airflow_stack.deployment(found["made"], found["jobs"])
+    return found["variables"] | airflow | made | ports | own
 
 
 def check() -> int:

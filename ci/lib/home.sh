@@ -8,13 +8,15 @@ export PYTHONDONTWRITEBYTECODE=1
 
 # Proofs and benchmarks have homes of their own, with servers of their own, so that a demo with the full data is not
 # disturbed: `small` keeps a lake with all days in it, in `staged` the sources are set back and forth, in `bench` they stand
-# at history. The environment and the programs are shared.
+# at history. The environments and the programs are shared.
 use_home() {
   local name="$1" whole="$SLUICE_HOME"
-  case "$(basename "$whole")" in small | staged | bench) whole="$(dirname "$whole")" ;; esac
+  case "$(basename "$whole")" in small | staged | bench | airflow) whole="$(dirname "$whole")" ;; esac
   SLUICE_HOME="$whole" "$root/ci/lib/venv" >/dev/null
   mkdir -p "$whole/$name" "$whole/bin" "$whole/bin-faults" "$whole/bin-release" "$whole/venv-s3"
-  for shared in venv venv-s3 bin bin-faults bin-release; do
+  for shared in venv venv-s3 venv-aws venv-airflow bin bin-faults bin-release; do
+    # What stood there before it was shared would swallow the link.
+    [[ -L "$whole/$name/$shared" ]] || rm -rf "${whole:?}/$name/$shared"
     ln -sfn "$whole/$shared" "$whole/$name/$shared"
   done
   export SLUICE_HOME="$whole/$name"

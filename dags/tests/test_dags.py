@@ -64,7 +64,7 @@ def test_every_dag_keeps_the_policies(dags):
         assert dag.description and dag.start_date == policies.START
         for task in dag.tasks:
             assert task.owner and task.owner != "airflow", task.task_id
-            assert task.retries == policies.RETRIES and task.retry_delay == policies.RETRY_DELAY
+            assert task.retries == policies.RETRIES and task.retry_delay == policies.RETRY_DELAY == timedelta(minutes=1)
             assert task.retry_exponential_backoff == policies.RETRY_BACKOFF and task.max_retry_delay
             assert task.execution_timeout and task.execution_timeout < dag.dagrun_timeout, task.task_id
             assert task.doc_md, task.task_id
