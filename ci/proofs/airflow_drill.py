@@ -30,6 +30,8 @@ INSTANTS = {"lake_daily": datetime(2017, 12, 31, 2, tzinfo=UTC), "lake_behavior"
 JOB, TABLE, AT = "bronze_ecb", "bronze_fx_rates", "bronze/fx_rates"
 LAYERS = ("bronze", "silver", "gold", "quarantine", "held")
 VERDICTS = "ops/dq_verdicts"
+# Where `ci/aws-local fault` plants them.
+FAULTS = places.HOME / "aws" / "faults"
 ENDED = ("SUCCESS", "FAILED", "CANCELLED")
 # After the driver has started: the program is at the door by then, or will come to it.
 STRIKE_SECONDS = 1
@@ -140,6 +142,7 @@ def run(drill: Drill, world: World) -> list[str]:
     ended = airflow.test(drill.dag, INSTANTS[drill.dag], env=day.environment() | _settings(drill, world, target, address), more=more)
     wrong = _left_behind(drill, ended, target)
     server.shutdown()
+    wrong += _unmet()
     wrong += _states(drill, ended, target) + _effect(drill, target, world)
     exits = ", ".join(f"{number}: {code}" for number, code in _exits(drill, ended, target).items())
     runs = " ".join(run["state"] for run in ended.job_runs(drill.job)) or "none"
@@ -156,6 +159,14 @@ def _plant(drill: Drill) -> None:
     command = [str(places.ROOT / "ci" / "aws-local"), "fault", drill.fault, "--job", drill.stem]
     command += ["--times", str(drill.times), "--after-seconds", str(STRIKE_SECONDS)]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+
+
+def _unmet() -> list[str]:
+    """Takes back the faults that nobody met, so that the next drill does not; returns what that means for this one."""
+    left = sorted(FAULTS.glob("*.json"))
+    for file in left:
+        file.unlink()
+    return [f"{len(left)} faults were met by nobody"] if left else []
 
 
 def _settings(drill: Drill, world: World, target: Place, address: str) -> dict[str, str]:

@@ -111,7 +111,7 @@ def pack(executable: Path, out: Path, here: bool = False) -> str:
     if not here:
         fits(executable)
         fits(driver()[0])
-    archive.write(out, entries(executable), epoch())
+    archive.write(out, entries(executable), epoch(), level=1 if here else 6)
     return archive.digest(out)
 
 
