@@ -7,6 +7,7 @@ import os
 import secrets
 import subprocess
 import urllib.request
+from datetime import datetime
 from pathlib import Path
 
 import places
@@ -18,9 +19,12 @@ SERVERS = {
     "scheduler": ("scheduler", "--skip-serve-logs"),
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
-START_SECONDS_MAX = 180
+# Beside a build each of the four takes minutes; all are up in one where nothing else runs.
+START_SECONDS_MAX = 600
 # Two tasks at once: a worker is a process of 200 MB.
 PARALLELISM = 2
+# Between two looks at a job: nobody here counts requests.
+POLL_SECONDS = 1
 
 
 def command() -> str:
@@ -49,10 +53,25 @@ def variables(port: int) -> dict[str, str]:
         "AIRFLOW__API_AUTH__JWT_SECRET": _kept("jwt_secret"),
         "AIRFLOW__CORE__FERNET_KEY": "",
         "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "True",
+        # On a machine with much to do a task's first question is answered late, and imports take long: neither is an error.
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",
+        "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "180",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         # Found by the SDK's own names, as on the service.
         "AIRFLOW_CONN_AWS_DEFAULT": "aws://",
     }
+
+
+def deployment(made: dict[str, str], jobs: dict[str, str]) -> dict[str, str]:
+    """Returns what the DAGs are told: the options `sluice.*` of the managed service, and the release, which is a variable."""
+    settings = {
+        "LAKE": places.LAKE, "ARTIFACTS": f"s3://{places.ARTIFACTS_BUCKET}", "APPLICATION_ID": made["application"],
+        "ROLE_ARN": made["role"], "TOPIC_ARN": made["topic"], "DRIVER_ENV": json.dumps(jobs, sort_keys=True),
+        "POLL_SECONDS": str(POLL_SECONDS),
+    }  # fmt: skip
+    found = {f"AIRFLOW__SLUICE__{name}": value for name, value in settings.items()}
+    return found | ({"AIRFLOW_VAR_SLUICE_RELEASE": made["release"]} if "release" in made else {})
 
 
 def _kept(name: str) -> str:
@@ -63,6 +82,17 @@ def _kept(name: str) -> str:
         path.touch(mode=0o600)
         path.write_text(secrets.token_hex(32))
     return path.read_text()
+
+
+def due(dag: str, at: datetime) -> None:
+    """Lets a DAG come due once, at a time of its schedule, instead of at all times; `airflow_config` is where it is looked up."""
+    file = places.AIRFLOW / "due.json"
+    known = json.loads(file.read_text()) if file.is_file() else {}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # In one piece: files of DAGs are being read meanwhile.
+    scratch = file.with_suffix(".part")
+    scratch.write_text(json.dumps(known | {dag: at.isoformat()}))
+    scratch.rename(file)
 
 
 def migrate(airflow: str, environment: dict[str, str]) -> None:
@@ -97,4 +127,5 @@ def _healthy(address: str, part: str) -> bool:
 def environment(known: dict[str, str], port: int) -> dict[str, str]:
     """Returns the whole environment of Airflow's processes: nothing of the shell but what a process needs."""
     shell = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
-    return {**shell, **known, **variables(port), "PYTHONDONTWRITEBYTECODE": "1"}
+    policy = {"PYTHONPATH": str(Path(__file__).parent / "airflow_config")}
+    return {**shell, **known, **variables(port), **policy, "PYTHONDONTWRITEBYTECODE": "1"}

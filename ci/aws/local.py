@@ -1,4 +1,4 @@
-"""Runs AWS on loopback: start, check, env, fault, stop. `ci/aws/README.md` says what stands for what, and what does not."""
+"""Runs AWS on loopback: start, check, env, fault, due, stop. `ci/aws/README.md` says what stands for what, and what does not."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import airflow_stack
@@ -27,6 +28,9 @@ PARTS = ("airflow", "trino")
 CHOICES = (*PARTS, "dags")
 # Exit of a command that this machine cannot run: counted as not run, never as passed.
 NOT_RUN = 3
+# The launcher says where lake and contracts are, and a job has no home but its folder.
+OF_THE_LAUNCHER = ("LAKE_URI", "LAKE_CONTRACTS", "SLUICE_HOME")
+DRIVER = "SNOWFLAKE_DRIVER"
 
 
 def say(text: str) -> None:
@@ -65,13 +69,14 @@ def start(options: argparse.Namespace) -> None:
     say(f"moto and the EMR Serverless emulator {'answer' if fresh else 'ran already'}")
     # A release stays what it was until another is uploaded.
     made = {} if fresh else _described().get("made", {})
-    made |= stand_in.prepare(known, known | _job_variables(options.job_env))
-    document = {"ports": ports, "variables": known, "made": made, "airflow": "", "parts": []}
+    jobs = _job_variables(options.job_env)
+    made |= stand_in.prepare(known, known | jobs)
+    document = {"ports": ports, "variables": known, "made": made, "jobs": jobs, "airflow": "", "parts": []}
     _write(document)
     if options.release:
         made |= stand_in.publish(known, options.release, options.launcher)
         say(f"release {made['release']} is in s3://{places.ARTIFACTS_BUCKET}")
-    settings = airflow_stack.environment(known, ports["airflow"])
+    settings = airflow_stack.environment(known | airflow_stack.deployment(made, jobs), ports["airflow"])
     if "dags" not in options.without:
         document["airflow"] = airflow_stack.command()
         _write(document)
@@ -107,7 +112,9 @@ def _job_variables(file: Path | None) -> dict[str, str]:
         return {}
     text = sys.stdin.read() if str(file) == "-" else file.read_text()
     words = (shlex.split(line)[1].partition("=") for line in text.splitlines() if line.startswith("export "))
-    return {name: value for name, _, value in words if not name.startswith("AWS_")}
+    found = {name: value for name, _, value in words if not name.startswith("AWS_") and name not in OF_THE_LAUNCHER}
+    # A job loads the release's own driver, not the one of the machine that starts it.
+    return found | ({DRIVER: stand_in.SNOWFLAKE_DRIVER} if DRIVER in found else {})
 
 
 def _write(document: dict) -> None:
@@ -122,8 +129,9 @@ def environment() -> dict[str, str]:
     found = stack()
     made = {f"SLUICE_AWS_{name.upper()}": value for name, value in found["made"].items()}
     ports = {f"SLUICE_AWS_{name.upper()}_PORT": str(found["ports"][name]) for name in found["parts"]}
-    own = {"SLUICE_AWS_LAKE": f"s3://{places.LAKE_BUCKET}/lake", "SLUICE_AWS_AIRFLOW_COMMAND": found["airflow"]}
-    return found["variables"] | airflow_stack.variables(found["ports"]["airflow"]) | made | ports | own
+    own = {"SLUICE_AWS_LAKE": places.LAKE, "SLUICE_AWS_AIRFLOW_COMMAND": found["airflow"]}
+    airflow = airflow_stack.variables(found["ports"]["airflow"]) | airflow_stack.deployment(found["made"], found["jobs"])
+    return found["variables"] | airflow | made | ports | own
 
 
 def check() -> int:
@@ -173,9 +181,18 @@ def parse() -> argparse.Namespace:
     one.add_argument("--job", default="", help="only jobs whose name holds this")
     one.add_argument("--times", type=int, default=1)
     one.add_argument("--after-seconds", type=float, default=0.0, help="after the driver has started")
+    one = commands.add_parser("due", help="let a DAG come due once, at a time of its schedule, and at no other")
+    one.add_argument("dag")
+    one.add_argument("time", type=_utc, help="such as 2018-01-01T02:00, UTC")
     one = commands.add_parser("stop", help="stop all of it")
     one.add_argument("--wipe", action="store_true", help="and delete what it holds")
     return parser.parse_args()
+
+
+def _utc(text: str) -> datetime:
+    """Reads a time; one without a zone is UTC."""
+    time = datetime.fromisoformat(text)
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def main() -> int:
@@ -200,6 +217,9 @@ def main() -> int:
             case "fault":
                 emr_faults.plant(places.FAULTS, emr_faults.Fault(options.kind, options.job, options.after_seconds), options.times)
                 say(f"{options.kind} planted, {len(emr_faults.planted(places.FAULTS))} faults wait")
+            case "due":
+                airflow_stack.due(options.dag, options.time)
+                say(f"{options.dag} is due at {options.time:%Y-%m-%d %H:%M} UTC, once it is not paused")
             case "stop":
                 stop(options.wipe)
     return 0

@@ -22,6 +22,8 @@ START_SECONDS_MAX = 60
 LABEL = "emr-spark-8.0.0"
 # What the release's archive is unpacked to, beside the driver.
 UNPACKED = "environment"
+# In the archive; a job's folder is where its programs run.
+SNOWFLAKE_DRIVER = f"./{UNPACKED}/lib/libadbc_driver_snowflake.so"
 
 
 def start_s3() -> dict[str, str]:

@@ -11,7 +11,7 @@ export PYTHONDONTWRITEBYTECODE=1
 # at history. The environments and the programs are shared.
 use_home() {
   local name="$1" whole="$SLUICE_HOME"
-  case "$(basename "$whole")" in small | staged | bench) whole="$(dirname "$whole")" ;; esac
+  case "$(basename "$whole")" in small | staged | bench | airflow) whole="$(dirname "$whole")" ;; esac
   SLUICE_HOME="$whole" "$root/ci/lib/venv" >/dev/null
   mkdir -p "$whole/$name" "$whole/bin" "$whole/bin-faults" "$whole/bin-release" "$whole/venv-s3"
   for shared in venv venv-s3 venv-aws venv-airflow bin bin-faults bin-release; do

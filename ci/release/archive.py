@@ -39,8 +39,8 @@ def manifest(entries: list[Entry]) -> bytes:
     return "".join(f"{digests[path]}  {path}\n" for path in sorted(digests)).encode()
 
 
-def write(archive: Path, entries: list[Entry], epoch: int) -> None:
-    """Writes the archive with a manifest inside; `epoch` is the time of everything in it."""
+def write(archive: Path, entries: list[Entry], epoch: int, level: int = 6) -> None:
+    """Writes the archive with a manifest inside; `epoch` is the time of everything in it, `level` how hard it is packed."""
     whole = [*entries, Entry(MANIFEST, content=manifest(entries))]
     paths = [entry.path for entry in whole]
     if len(set(paths)) != len(paths):
@@ -49,7 +49,7 @@ def write(archive: Path, entries: list[Entry], epoch: int) -> None:
     scratch = archive.with_name(f".{archive.name}.part")
     with (
         scratch.open("wb") as raw,
-        gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=6, mtime=0) as packed,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=level, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as made,
     ):
         for entry in sorted(whole, key=lambda one: one.path):

@@ -128,11 +128,12 @@ def _rustc(what: str) -> str:
     return next(line.removeprefix(f"{what}: ") for line in said.splitlines() if line.startswith(f"{what}: "))
 
 
-def pack(executable: Path, out: Path) -> str:
-    """Writes the archive and returns its hash."""
-    fits(executable)
-    fits(driver()[0])
-    archive.write(out, entries(executable), epoch())
+def pack(executable: Path, out: Path, here: bool = False) -> str:
+    """Writes the archive and returns its hash; one for here need not run on Amazon Linux 2023."""
+    if not here:
+        fits(executable)
+        fits(driver()[0])
+    archive.write(out, entries(executable), epoch(), level=1 if here else 6)
     return archive.digest(out)
 
 
@@ -229,6 +230,7 @@ def main() -> int:
     """Runs one of the three."""
     parser = argparse.ArgumentParser(prog="ci/bundle", description=__doc__)
     parser.add_argument("--executable", type=Path, help="take this all-clis and build none")
+    parser.add_argument("--here", action="store_true", help="for jobs on this machine alone: do not ask where else it would run")
     parser.add_argument("--profile", default="release", help="of Cargo.toml; dev is quick, for trying it")
     parser.add_argument("--out", type=Path, default=PLACE / "sluice.tar.gz")
     parser.add_argument("--check", action="store_true", help="pack twice, and look inside")
@@ -246,7 +248,7 @@ def main() -> int:
         if options.check:
             check(executable)
         else:
-            say(f"{pack(executable, options.out)}  {options.out}")
+            say(f"{pack(executable, options.out, options.here)}  {options.out}")
     except Refused as why:
         say(f"FAILED: {why}")
         return 1

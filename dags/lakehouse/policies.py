@@ -8,6 +8,8 @@ from enum import Enum
 
 from airflow.sdk import CronTriggerTimetable
 
+from lakehouse import settings
+
 OWNER = "data-team"
 # Before the oldest data: Airflow runs no task of an earlier day, and a backfill may be for any. Nothing is caught up on.
 START = datetime(2016, 1, 1, tzinfo=timezone.utc)
@@ -16,7 +18,7 @@ DAILY = "0 2 * * *"
 
 # A day's windows may each be tried four times within half an hour, and then a person is called: the Bronze layer is late by then.
 RETRIES = 3
-RETRY_DELAY = timedelta(minutes=1)
+RETRY_DELAY = timedelta(seconds=settings.retry_seconds())
 RETRY_BACKOFF = 2.0
 RETRY_DELAY_MAX = timedelta(minutes=8)
 

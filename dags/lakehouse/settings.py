@@ -30,6 +30,11 @@ def poll_seconds() -> int:
     return int(optional("poll_seconds", "15"))
 
 
+def retry_seconds() -> int:
+    """Returns the least seconds before the first new try; each further one waits twice as long, and Airflow adds up to as much again."""
+    return int(optional("retry_seconds", "60"))
+
+
 def driver_env() -> dict[str, str]:
     """Returns the variables of the programs: addresses of sources and names of secrets, never a secret."""
     text = optional("driver_env", "{}")

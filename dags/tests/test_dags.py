@@ -100,7 +100,7 @@ def test_every_dag_keeps_the_policies(dags):
         for task in dag.tasks:
             teams = getattr(task, "job", {}).get("owners") or [policies.OWNER]
             assert task.owner == ",".join(teams), task.task_id
-            assert task.retries == policies.RETRIES and task.retry_delay == policies.RETRY_DELAY
+            assert task.retries == policies.RETRIES and task.retry_delay == policies.RETRY_DELAY == timedelta(minutes=1)
             assert task.retry_exponential_backoff == policies.RETRY_BACKOFF and task.max_retry_delay
             assert task.execution_timeout and task.execution_timeout < dag.dagrun_timeout, task.task_id
             assert task.doc_md, task.task_id
