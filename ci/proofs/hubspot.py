@@ -63,12 +63,9 @@ def failures(contacts: int, *endpoints: str) -> list[dict]:
 
 
 def in_a_row(endpoint: str, before: int = 0) -> list[dict]:
-    """Returns every failure that is no answer, some on each of the requests that follow on so many."""
+    """Returns every failure that is no answer, for the requests that follow on so many: some for each question."""
     refusals = [failure for failure in FAILURES if failure.get("seconds", TOO_SLOW) > SLOW]
-    return [
-        failure | {"on": endpoint, "object": "contacts", "skip": before + place // FAILURES_OF_A_REQUEST}
-        for place, failure in enumerate(refusals)
-    ]
+    return [failure | {"on": endpoint, "object": "contacts", "skip": before, "most": FAILURES_OF_A_REQUEST} for failure in refusals]
 
 
 def quick(faults: list[dict]) -> list[dict]:

@@ -1,7 +1,8 @@
 """What goes wrong on purpose: which request is answered how, a given number of times.
 
 A fault is `{"kind": ..., "on": ENDPOINT, "object": contacts, "skip": 0, "times": 1, ...}`; without `on` and `object` any
-request will do. Kinds, with what else they take:
+request will do. With `most` it leaves alone a question that has met so many faults, whichever they were: who asks several
+things at once would else meet all of them with the one that is answered last. Kinds, with what else they take:
 
 * `rate_limit`: 429 by `policy` (default TEN_SECONDLY_ROLLING), with `retry_after` seconds where given
 * `status`: any other `status`, such as 500, 502, 503, 423, 401, 403
@@ -22,7 +23,7 @@ KINDS = {
     "rate_limit": {"policy", "retry_after"}, "status": {"status"}, "torn": set(), "cut": set(), "reset": set(),
     "slow": {"seconds"}, "drip": {"seconds"},
 }  # fmt: skip
-COMMON = {"kind", "on", "object", "skip", "times"}
+COMMON = {"kind", "on", "object", "skip", "times", "most"}
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Fault:
     object: str | None
     skip: int
     times: int
+    most: int | None = None
     more: dict = field(default_factory=dict)
 
     @classmethod
@@ -46,12 +48,14 @@ class Fault:
         if unknown:
             raise ValueError(f"fault {kind} knows no {', '.join(sorted(unknown))}")
         more = {name: document[name] for name in KINDS[kind] if name in document}
-        skip, times = int(document.get("skip", 0)), int(document.get("times", 1))
-        return cls(kind, document.get("on"), document.get("object"), skip, times, more)
+        skip, times, most = int(document.get("skip", 0)), int(document.get("times", 1)), document.get("most")
+        return cls(kind, document.get("on"), document.get("object"), skip, times, None if most is None else int(most), more)
 
-    def meets(self, endpoint: str, kind: str) -> bool:
-        """Whether it comes now; a request that it could meet counts down."""
+    def meets(self, endpoint: str, kind: str, met: int) -> bool:
+        """Whether it comes now to a question that has met so many faults; a request that it could meet counts down."""
         if self.times <= 0 or self.on not in (None, endpoint) or self.object not in (None, kind):
+            return False
+        if self.most is not None and met >= self.most:
             return False
         if self.skip > 0:
             self.skip -= 1
@@ -67,19 +71,23 @@ class Faults:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
         self._came: Counter[str] = Counter()
+        self._met: Counter[tuple[str, str, bytes]] = Counter()
 
     def set(self, documents: list[dict]) -> None:
         """Replaces all faults."""
         faults = [Fault.of(document) for document in documents]
         with self._lock:
             self._faults = faults
+            self._met.clear()
 
-    def next(self, endpoint: str, kind: str) -> Fault | None:
-        """Returns the first fault that meets a request."""
+    def next(self, endpoint: str, kind: str, asked: bytes = b"") -> Fault | None:
+        """Returns the first fault that meets a request; `asked` tells its question from others."""
+        question = endpoint, kind, asked
         with self._lock:
             for fault in self._faults:
-                if fault.meets(endpoint, kind):
+                if fault.meets(endpoint, kind, self._met[question]):
                     self._came[fault.kind] += 1
+                    self._met[question] += 1
                     return fault
         return None
 

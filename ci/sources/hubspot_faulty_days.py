@@ -146,6 +146,9 @@ def check_faults(place: Account, _: list[str]) -> str:
     expect([reply.status for reply in replies], [502, 502, 429, 429, 429, 200], "statuses")
     expect([reply.headers.get("Retry-After") for reply in replies[2:5]], ["1", None, None], "times to wait")
     expect(place.ask("GET", LIST.replace(CONTACTS, "companies")).status, 423, "a fault of companies only")
+    place.control(faults=[{"kind": "status", "status": 503, "on": "list", "times": 3, "most": 2}])
+    asked = [place.ask("GET", address).status for address in (LIST, LIST, LIST, f"{LIST}&properties=email", LIST)]
+    expect(asked, [503, 503, 200, 503, 200], "two faults of a question at most, and the third one for another question")
     seen = []
     for kind in ("torn", "cut", "reset"):
         place.control(faults=[{"kind": kind, "on": "list", "skip": 1}])

@@ -160,7 +160,7 @@ class Handler(BaseHTTPRequestHandler):
             call = service.api.call(self.command, path)
             self._check_scopes(call)
             self._take(call, arrived)
-            fault = service.faults.next(call.endpoint, call.kind)
+            fault = service.faults.next(call.endpoint, call.kind, query.encode() + body)
             self._fail(fault, arrived)
             answer = call.answer(query_of(query), _document(body))
             status, document = answer.status, answer.document
