@@ -1,7 +1,8 @@
 """Runs chosen tables for a chosen window, on demand.
 
 *What.* The jobs of `lake_daily`, but only the steps of the chosen tables and, unless told otherwise, of all that is made of them.
-Jobs that are left with nothing end as skipped. An input whose job did not run is read at its newest version with a passing verdict.
+Jobs that are left with nothing end as skipped; `ops_publish` runs behind all of them. An input whose job did not run is read at its
+newest version with a passing verdict.
 
 *Parameters.* `window`: a UTC date or FROM/TO. `tables`: names; none: all. `downstream`: also what is made of them. `generation`: 2 or more
 reads a window again that is in, and replaces its rows; Silver is then rebuilt. `full_refresh`: rebuild Silver and Gold from all

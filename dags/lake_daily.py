@@ -1,7 +1,9 @@
 """Brings the UTC day before into every table: Bronze, Silver, Gold, with a gate behind each table.
 
 *What.* One task is one job of `graph.json`; a job holds the tables of one source and layer. Each hands the versions that passed
-its gates to the jobs after it, and these read exactly those. Start it with `{"window": "2017-12-30"}` (or FROM/TO) for another day.
+its gates to the jobs after it, and these read exactly those. However they end, `ops_publish` then brings `ops/runs`, `ops/ledger`,
+`ops/quality_scores` and the Glue catalog up to date; that it fails is told, and makes no failed run of a good one.
+Start it with `{"window": "2017-12-30"}` (or FROM/TO) for another day.
 
 *Owner.* Those of the tables' contracts; see the tasks.
 
@@ -11,7 +13,12 @@ its gates to the jobs after it, and these read exactly those. Start it with `{"w
 source, the network or the service was away; clear the task once it is back. 65: the data broke its contract; the findings
 stand in `ops/dq_verdicts`; mend the source or the contract, or let the version pass on record (`dq-check T --waive`), then clear the
 task. 2: a setting or a contract is wrong. 1: a bug. Late: 02:30 Bronze and 02:45 Silver are watched by `lake_watchdog`, 03:30 Gold by
-this DAG's deadline.
+this DAG's deadline. `ops_publish`: no table waits for it, and the next one makes up for all but the day's `ops/quality_scores`: clear it
+for these, and along with any task of an older day that you clear. 2 is a right that its role lacks or an entry of another lake, 65 a
+type that Glue has no name for.
+
+*To stop it.* Mark the tasks that are running as failed, not the run: Airflow would skip what waits, let `ops_publish` run, and call the
+run good.
 """
 
 from datetime import timedelta

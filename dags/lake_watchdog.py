@@ -12,6 +12,7 @@ what was never started. A task with findings fails, each time. It publishes them
 *When it fails.* Read the findings in the task's last line; each names the table and what to do. When the reason is gone the next hour is green.
 """
 
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from airflow.sdk import DAG, MultipleCronTriggerTimetable, get_current_context, 
 from lakehouse import alarms, policies
 
 DAG_ID = "lake_watchdog"
+log = logging.getLogger(__name__)
 # A minute after the deadlines of Bronze, Silver and Gold, and once an hour beside them.
 SCHEDULE = MultipleCronTriggerTimetable("31 * * * *", "46 2 * * *", timezone="UTC")
 # Hour and minute at which all findings are told, also old ones; what a look leaves for the next.
@@ -36,7 +38,14 @@ def look(check: str) -> None:
 
     context: Any = get_current_context()
     lake, at, ti = open_lake(settings.required("lake")), windows.instant(context), context["ti"]
-    findings = getattr(watch, check)(watch.Watch(lake, at))
+    try:
+        findings = getattr(watch, check)(watch.Watch(lake, at))
+    except Exception as error:
+        # Once it may be a hiccup. After that it is a finding: who is not told believes that all is well.
+        if ti.try_number == 1:
+            raise
+        log.exception("%s cannot look", check)
+        findings = [f"{check} cannot look: {type(error).__name__}; see the log of its task"]
     # Those of the look before: what that run found is what was told, also when Airflow stood still since.
     known = ti.xcom_pull(key=KNOWN, include_prior_dates=True, map_indexes=-1) or []
     text, told = "\n".join(findings), "told before"

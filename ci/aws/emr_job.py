@@ -16,7 +16,7 @@ from pathlib import Path
 
 import emr_driver
 import emr_faults
-from emr_driver import Driver, Unstartable
+from emr_driver import Driver
 
 ENDED = ("SUCCESS", "FAILED", "CANCELLED")
 # Between two looks at a process that neither ended nor was asked to.
@@ -158,7 +158,8 @@ class Job:
         self.started_at = self.started_at or datetime.now(UTC)
         try:
             driver = self._drive()
-        except (Unstartable, OSError) as error:
+        # Whatever it is: a job whose thread has died would never end.
+        except Exception as error:
             return "FAILED", f"Job execution failed, the driver could not be started: {error}"
         self._driver = driver
         self._move("RUNNING")

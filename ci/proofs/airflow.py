@@ -76,9 +76,9 @@ def job_runs(stem: str) -> list[dict]:
     )
 
 
-def only(job: str) -> list[str]:
+def only(*jobs: str) -> list[str]:
     """Returns the option by which all other tasks are marked as done and not run."""
-    return ["--mark-success-pattern", f"(?!{job}$).*"]
+    return ["--mark-success-pattern", f"(?!({'|'.join(jobs)})$).*"]
 
 
 def test(dag: str, at: datetime, *, env: dict[str, str], more: list[str] | None = None) -> Run:

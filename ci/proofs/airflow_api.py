@@ -50,9 +50,12 @@ class Airflow:
                 with urllib.request.urlopen(request, timeout=ANSWER_SECONDS_MAX) as answer:
                     return json.load(answer)
             except urllib.error.HTTPError as error:
-                raise SystemExit(
-                    f"airflow: {request.get_method()} {request.full_url} answers {error.code}: {error.read().decode()}"
-                ) from error
+                # SQLite is locked while another process writes.
+                if error.code < 500 or time.monotonic() > give_up_at:
+                    raise SystemExit(
+                        f"airflow: {request.get_method()} {request.full_url} answers {error.code}: {error.read().decode()}"
+                    ) from error
+                time.sleep(POLL_SECONDS)
             except TimeoutError as error:
                 # Everything that is asked here may be asked twice.
                 if time.monotonic() > give_up_at:

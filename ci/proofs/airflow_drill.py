@@ -30,6 +30,7 @@ INSTANTS = {"lake_daily": datetime(2017, 12, 31, 2, tzinfo=UTC), "lake_behavior"
 JOB, TABLE, AT = "bronze_ecb", "bronze_fx_rates", "bronze/fx_rates"
 LAYERS = ("bronze", "silver", "gold", "quarantine", "held")
 VERDICTS = "ops/dq_verdicts"
+PUBLISHED = ("ops/runs", "ops/ledger", "ops/quality_scores")
 # Where `ci/aws-local fault` plants them.
 FAULTS = places.HOME / "aws" / "faults"
 ENDED = ("SUCCESS", "FAILED", "CANCELLED")
@@ -138,7 +139,8 @@ def run(drill: Drill, world: World) -> list[str]:
     server, address = source.serve()
     if drill.fault:
         _plant(drill)
-    more = airflow.only(drill.job) if len(airflow.jobs(drill.dag)) > 1 else []
+    jobs = [drill.job, *(_at_the_end(drill) if drill.state == "failed" else [])]
+    more = airflow.only(*jobs) if len(airflow.jobs(drill.dag)) > 1 else []
     ended = airflow.test(drill.dag, INSTANTS[drill.dag], env=day.environment() | _settings(drill, world, target, address), more=more)
     wrong = _left_behind(drill, ended, target)
     server.shutdown()
@@ -213,6 +215,9 @@ def _states(drill: Drill, ended: Run, target: Place) -> list[str]:
             wrong.append(f"attempt {number} left exit {code}, not {drill.exits.get(number)}")
     if failed:
         wrong += [f"{job} is {ended.tasks[job].state}" for job in _behind(drill) if ended.tasks[job].state != "upstream_failed"]
+        # What became of a day is published however it ended, and does not make it a good one.
+        wrong += [f"{job} is {ended.tasks[job].state}" for job in _at_the_end(drill) if ended.tasks[job].state != "success"]
+        wrong += [f"{place} has no rows" for place, rows in lake.contents_of(target, PUBLISHED).items() if not rows]
     if drill.together:
         first, second = (ended.record(target, drill.job, number) for number in (1, 2))
         if not (first and second and first["ended_at"] > second["started_at"]):
@@ -227,9 +232,14 @@ def _behind(drill: Drill) -> list[str]:
     """Returns the jobs that wait for the drill's, directly or not."""
     found: set[str] = {drill.job}
     for job in airflow.jobs(drill.dag):
-        if found & set(job["after"]):
+        if found & set(job["after"]) and job["tables"]:
             found.add(job["job"])
     return sorted(found - {drill.job})
+
+
+def _at_the_end(drill: Drill) -> list[str]:
+    """Returns the jobs without tables, which run however those before them ended."""
+    return [job["job"] for job in airflow.jobs(drill.dag) if not job["tables"]]
 
 
 def _effect(drill: Drill, target: Place, world: World) -> list[str]:

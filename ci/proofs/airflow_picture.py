@@ -14,7 +14,7 @@ from urllib.parse import quote
 from playwright.sync_api import Page, sync_playwright
 from proofs import places
 
-WIDTH, HEIGHT = 1280, 800
+WIDTH, HEIGHT = 1600, 800
 LETTERS_MIN = 12
 BYTES_MAX = 300_000
 # The page asks a dozen questions before it draws, and the server may be busy.

@@ -36,6 +36,8 @@ KINDS = ("stream", "turn", "launcher")
 FAILURES_MAX = 3
 # What is under way when a producer ends is there within so many seconds, or never.
 CATCH_UP_SECONDS_MAX = 300
+# Of the events per second that were asked for: the last ones are flushed when no more are made.
+RATE_SHARE_MIN = 0.95
 LOOK_SECONDS = 0.2
 # What the gates of Silver compare orders with, by the jobs that bring it.
 KNOWN = {
@@ -134,16 +136,23 @@ def proved(bench: Bench, topic: str, rate: int, seconds: int) -> None:
     with producer.stdin:
         json.dump(known, producer.stdin)
     attempts = bench.attempts(f"lake_stream.{JOB}", f"{datetime.now(UTC):%Y-%m-%d}")
+    every = min(KILL_EVERY_SECONDS, seconds / 4)
     try:
-        running = kept_alive(bench, attempts, producer, min(KILL_EVERY_SECONDS, seconds / 4))
+        running = kept_alive(bench, attempts, producer, every)
         producer.stdin = None
         told = json.loads(producer.communicate()[0])
         ended(bench, attempts, running, told["sent"])
     finally:
+        producer.kill()
         # They are in groups of their own, and would outlive a proof that is stopped.
         attempts.sweep()
     killed = ", ".join(f"{kind} {times}" for kind, times in bench.kills.items())
     print(f"published {told['sent']:,} records in {told['seconds']} s: {told['sent'] / told['seconds']:,.0f} per second; killed: {killed}")
+    kills = sum(bench.kills.values())
+    if kills < int(seconds / every) - 1:
+        bench.problems.append(f"only {kills} kills in {seconds} s, and one is due every {every:.0f} s")
+    if told["sent"] < RATE_SHARE_MIN * rate * told["seconds"]:
+        bench.problems.append(f"the producer came to {told['sent'] / told['seconds']:,.0f} events/s, less than {rate:,}")
     bench.problems += stream_judge.judged(LAKE, told, attempts.records(), attempts.number)
 
 

@@ -29,8 +29,8 @@ from launcher_turns import Turns  # noqa: E402
 # In an image of our own; where EMR unpacks an archive.
 DIRECTORIES = ("/opt/sluice/bin", "./environment/bin")
 RECORDER = "run-pipeline"
-# What a step does that builds its table; gates have other work.
-BUILD = "build"
+# What steps do with their table.
+BUILD, CHECK = "build", "check"
 # Tables that are brought together while a stream's turns go on: one round is a few rows, a turn comes each 20 seconds.
 ROUNDS_MAX = 12
 
@@ -101,6 +101,10 @@ class Launcher:
             if behind is None:
                 return
             ending, inputs = behind
+            told = self.processes.signal
+            if told is not None:
+                self.exit, self.why = 128 + told, f"{told.name} came before `{ending.step.name}` was started again"
+                return
             say(f"`{ending.step.name}` goes on to {inputs}: a sibling has read it")
             # Only the step's own version is news; what the job was handed stays what it was handed.
             versions = {**self.versions, **inputs}
@@ -109,7 +113,19 @@ class Launcher:
                 self.exit, self.why = ending.exit or BUG, ending.why
                 return
             self.versions[ending.step.table or ""] = versions[ending.step.table or ""]
+            self._judge_again(ending.step.table)
+            if self.exit != OK:
+                return
         self.exit, self.why = TRANSIENT, f"tables that read the same do not come together in {ROUNDS_MAX} rounds"
+
+    def _judge_again(self, table: Optional[str]) -> None:
+        """Has the gates that a table has passed in this job judge it again: they saw another version than the one that is handed on."""
+        for gate in self.endings:
+            if gate.step.work == CHECK and gate.step.table == table and gate.exit == OK:
+                self.processes.run(gate, identity(self.job, gate.step), self.versions)
+                if gate.exit != OK:
+                    self.exit, self.why = gate.exit or BUG, gate.why
+                    return
 
     def _behind(self) -> Optional[tuple[Ending, dict[str, int]]]:
         """Returns a step that has read less of some input than another one, and how far the others are."""

@@ -19,6 +19,9 @@ FAULTS = {1: "bug", 2: "config", 65: "data", 75: "transient"}
 # Ended by SIGINT, SIGKILL (also what the kernel does when memory is short) and SIGTERM: nobody has to mend anything.
 KILLED = frozenset({130, 137, 143})
 
+# Where a step without a table needs the job's window, its arguments have this.
+WINDOW = "{window}"
+
 TABLE = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -191,7 +194,7 @@ def _instant(text: str) -> datetime.datetime:
 def command(job: Job, step: Step, known: Identity, places: tuple[str, str], versions: dict[str, int]) -> list[str]:
     """The step's command, its program by name; the places are those of the contracts and of the summary."""
     if step.table is None:
-        return [step.program, *step.arguments]
+        return [step.program, *(job.window if word == WINDOW else word for word in step.arguments)]
     contracts, summary = places
     parts = [step.program, step.table, "--window", known.window, "--lake", job.lake, "--contracts", contracts]
     if job.secrets:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import json
 import os
 import signal
@@ -16,6 +17,8 @@ from launcher_order import BUG, CONFIG, NOTHING, OK, TRANSIENT, Identity, Job, S
 
 # What a program gets to give up its commit and tell its end: out of time; or when the job is ended, and is gone itself after 120 s.
 GRACE_SECONDS, ENDING_SECONDS = 30, 90
+# The machine has no room for a process now; it may have some later.
+FULL = frozenset({errno.EAGAIN, errno.ENOMEM})
 
 
 @dataclass
@@ -93,7 +96,7 @@ class Processes:
             child = subprocess.Popen([program, *parts[1:]], stdin=subprocess.DEVNULL, env={**drivers, **os.environ, **found})
         except OSError as error:
             ending.why = f"`{ending.step.name}` could not be started: {error.strerror}"
-            return CONFIG
+            return TRANSIENT if error.errno in FULL else CONFIG
         self.children.add(child)
         # A signal that came while the process was being made found nobody to hand it to.
         if self.signal is not None or self.stopped:

@@ -10,13 +10,13 @@ from lakehouse import settings
 SUBJECT_MAX = 100
 
 
-def on_failure() -> list[SnsNotifier]:
-    """Returns what tells that a run has failed."""
+def on_failure(what: str = "{{ dag.dag_id }}") -> list[SnsNotifier]:
+    """Returns what tells that a run has failed, or a task whose end is not the run's."""
     topic = settings.optional("topic_arn")
     if not topic:
         return []
-    message = "{{ dag.dag_id }} failed: run {{ run_id }}. What to do stands in the DAG's documentation."
-    return [SnsNotifier(target_arn=topic, subject="{{ dag.dag_id }} failed", message=message)]
+    message = f"{what} failed: run {{{{ run_id }}}}. What to do stands in the DAG's documentation."
+    return [SnsNotifier(target_arn=topic, subject=f"{what} failed", message=message)]
 
 
 def deadline(subject: str, reference: DeadlineReference, interval: timedelta) -> list[DeadlineAlert] | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from airflow.sdk import TaskGroup
 
-from lakehouse import graph, policies
+from lakehouse import alarms, graph, policies
 from lakehouse.operator import JobOperator
 from lakehouse.policies import Tag
 from lakehouse.requests import Choice
@@ -20,8 +20,18 @@ def draw(dag: str, window: Window, choice: Callable[[Any], Choice] | Choice = Ch
     for job in jobs:
         task = JobOperator(job=job, window=window, choice=choice, task_group=groups[job["layer"]], **kwargs)
         task.set_upstream([tasks[before] for before in job["after"]])
+        if job["after"] and not job["tables"]:
+            _at_the_end(task)
         tasks[job["job"]] = task
     return tasks
+
+
+def _at_the_end(task: JobOperator) -> None:
+    """Has a task without tables run however those before it ended. What became of the rows decides how the run ended, not this task."""
+    task.as_teardown()
+    # The run's end waits for it, and with that the run's deadline and the word that it failed.
+    task.retries = policies.RETRIES_AT_THE_END
+    task.on_failure_callback = alarms.on_failure("{{ task.task_id }} of {{ dag.dag_id }}")
 
 
 def tags(dag: str, kind: Tag) -> list[str]:

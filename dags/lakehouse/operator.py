@@ -126,6 +126,8 @@ class JobOperator(EmrServerlessStartJobOperator):
 
     def _handed_over(self, ti: Any) -> dict[str, int]:
         """Returns the versions that the jobs before handed on."""
+        if not self.job["tables"]:
+            return {}
         handed = {job: ti.xcom_pull(task_ids=job, key=VERSIONS) for job in self.job["after"]}
         self.missing = [job for job, versions in handed.items() if versions is None]
         found: dict[str, int] = {}
@@ -226,8 +228,8 @@ def _doc(job: dict) -> str:
 
 
 def _named(step: dict) -> str:
-    words = step["table"] if "table" in step else " ".join(step["arguments"])
-    return f"`{step['program']} {words}`"
+    words = [step["table"]] if "table" in step else step.get("arguments", [])
+    return f"`{' '.join([step['program'], *words])}`"
 
 
 def _seldom(step: dict) -> str:

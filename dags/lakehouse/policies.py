@@ -18,6 +18,8 @@ DAILY = "0 2 * * *"
 
 # A day's windows may each be tried four times within half an hour, and then a person is called: the Bronze layer is late by then.
 RETRIES = 3
+# What runs behind all jobs keeps the run from its end.
+RETRIES_AT_THE_END = 1
 RETRY_DELAY = timedelta(seconds=settings.retry_seconds())
 RETRY_BACKOFF = 2.0
 RETRY_DELAY_MAX = timedelta(minutes=8)

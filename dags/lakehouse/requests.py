@@ -38,7 +38,7 @@ class Order:
 
 def steps(job: dict, choice: Choice) -> list[dict]:
     """Returns the chosen steps of a job with their arguments."""
-    chosen = [step for step in job["steps"] if choice.tables is None or step.get("table") in choice.tables]
+    chosen = [step for step in job["steps"] if choice.tables is None or step.get("table", "") in {"", *choice.tables}]
     return [{**step, "inputs": _inputs(step, choice), "arguments": _arguments(step, choice)} for step in chosen]
 
 
@@ -61,6 +61,8 @@ def turn(job: dict, choice: Choice) -> list[dict]:
 def _arguments(step: dict, choice: Choice) -> list[str]:
     if step["work"] == "send":
         return _sending(step["arguments"], choice)
+    if step["work"] == "publish":
+        return step.get("arguments", [])
     table = graph.tables()[step["table"]]
     if step["work"] != "build":
         return list(choice.passing) if table["layer"] == "bronze" else []

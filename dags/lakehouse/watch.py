@@ -36,13 +36,14 @@ class Watch:
 def late_layers(watch: Watch) -> list[str]:
     """Finds jobs of the newest due day that have not ended well by their layer's deadline."""
     found = []
-    for job in graph.jobs(DAILY):
+    for job in (job for job in graph.jobs(DAILY) if job["tables"]):
         due = policies.DEADLINES[job["layer"]]
         started = _newest_start(watch.now - due)
         if _ended_well(watch.lake, job["job"], started):
             continue
         end = started.replace(hour=0)
-        late = [table for table in job["tables"] if not _reaches(watch.lake, table, end)]
+        shut = _shut(watch.lake, job["job"], started)
+        late = [table for table in job["tables"] if table in shut or not _reaches(watch.lake, table, end)]
         if late:
             by = f"{started + due:%Y-%m-%d %H:%M}"
             found.append(f"{job['layer']} is late: {job['job']} was due at {by} UTC and lacks {', '.join(late)}")
@@ -102,7 +103,7 @@ def stream_lag(watch: Watch) -> list[str]:
 def endless_runs(watch: Watch) -> list[str]:
     """Finds runs that told their beginning and no end."""
     began: dict[str, tuple[datetime, str]] = {}
-    ended = set()
+    ended, good = set(), set()
     for days in range(2, -1, -1):
         date = f"{watch.now - days * DAY:%Y-%m-%d}"
         for name in watch.lake.names(f"ops/lineage/{date}"):
@@ -111,9 +112,11 @@ def endless_runs(watch: Watch) -> list[str]:
                 began[run] = (at, job)
             elif kind in ENDS:
                 ended.add(run)
+                if kind == "complete":
+                    good.add(run)
     streams = {f"ingest-kafka.{table}" for table in _streamed()}
     # A turn that went down with its machine has no next attempt that tells so; the first turn of the next job did its work.
-    healed = {job: max((at for run, (at, other) in began.items() if other == job and run in ended), default=EPOCH) for job in _in_turns()}
+    healed = {job: max((at for run, (at, other) in began.items() if other == job and run in good), default=EPOCH) for job in _in_turns()}
     missed = ((at, job, run) for run, (at, job) in began.items() if run not in ended and job not in streams)
     lost = sorted((at, job, run) for at, job, run in missed if at > healed.get(job, EPOCH))
     return [f"{job} began at {at:%Y-%m-%dT%H:%MZ} and never ended: run {run}" for at, job, run in lost if watch.now - at > RUN_MAX]
@@ -123,6 +126,15 @@ def _newest_start(at: datetime) -> datetime:
     """Returns the newest start of the daily run that is not after an instant."""
     start = at.replace(hour=2, minute=0, second=0, microsecond=0)
     return start if start <= at else start - DAY
+
+
+def _shut(lake: Lake, job: str, started: datetime) -> set[str]:
+    """Returns the tables whose gate did not end well in a job's newest attempt: their rows are there, and no layer may read them."""
+    run = identity.run_id(DAILY, f"scheduled__{started.isoformat()}", job, -1)
+    newest = max(lake.names(f"ops/attempts/{run}"), key=lambda name: (len(name), name), default=None)
+    record = attempts.parsed(lake.get(f"ops/attempts/{run}/{newest}")) if newest else None
+    gates = [step for step in (record or {}).get("steps") or [] if step.get("program") == "dq-check"]
+    return {step["table"] for step in gates if step.get("exit") not in (None, 0, 99)}
 
 
 def _ended_well(lake: Lake, job: str, started: datetime) -> bool:

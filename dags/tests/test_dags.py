@@ -100,7 +100,8 @@ def test_every_dag_keeps_the_policies(dags):
         for task in dag.tasks:
             teams = getattr(task, "job", {}).get("owners") or [policies.OWNER]
             assert task.owner == ",".join(teams), task.task_id
-            assert task.retries == policies.RETRIES and task.retry_delay == policies.RETRY_DELAY == timedelta(minutes=1)
+            assert task.retries == (policies.RETRIES_AT_THE_END if task.is_teardown else policies.RETRIES), task.task_id
+            assert task.retry_delay == policies.RETRY_DELAY == timedelta(minutes=1)
             assert task.retry_exponential_backoff == policies.RETRY_BACKOFF and task.max_retry_delay
             assert task.execution_timeout and task.execution_timeout < dag.dagrun_timeout, task.task_id
             assert task.doc_md, task.task_id
@@ -111,6 +112,18 @@ def test_a_failure_of_every_dag_is_told(dags):
     # The watchdog tells its findings itself.
     assert told.pop("lake_watchdog") == []
     assert all(targets == [os.environ["AIRFLOW__SLUICE__TOPIC_ARN"]] for targets in told.values()), told
+
+
+@pytest.mark.parametrize("name", ["lake_daily", "lake_backfill"])
+def test_a_day_is_published_however_it_ended_and_that_decides_nothing(dags, name):
+    tasks = {task.task_id: task for task in dags[name].tasks}
+    last = tasks.pop("ops_publish")
+    assert last.is_teardown and not last.on_failure_fail_dagrun and last.upstream_task_ids == set(tasks)
+    assert last.trigger_rule == "all_done_setup_success" and not last.downstream_task_ids
+    assert not any(task.is_teardown or task.on_failure_callback for task in tasks.values())
+    # The run's own notifier does not see it.
+    (notifier,) = last.on_failure_callback
+    assert notifier.target_arn == os.environ["AIRFLOW__SLUICE__TOPIC_ARN"] and "{{ task.task_id }}" in notifier.subject
 
 
 def test_a_task_is_waited_for_longer_than_its_job_may_take(dags):
@@ -217,7 +230,7 @@ def test_every_input_is_handed_over_by_a_job_before():
     for job in jobs.values():
         known = {table for before in [*job["after"], job["job"]] for table in jobs[before]["tables"]}
         for step in job["steps"]:
-            assert set(step["inputs"]) <= known, f"{job['job']}: {step['program']} {step['table']}"
+            assert set(step["inputs"]) <= known, f"{job['job']}: {step['program']} {step.get('table')}"
 
 
 def test_the_daily_run_builds_every_table(dags):
@@ -230,7 +243,7 @@ def test_every_command_is_accepted_by_its_program(dags):
     if not programs:
         pytest.skip("SLUICE_ALL_CLIS names no executable: commands are not held against the programs")
     env = os.environ | {"KAFKA_BOOTSTRAP": "kafka:9093", "SNOWFLAKE_ACCOUNT": "a", "SNOWFLAKE_USER": "u"}
-    env |= {"REDSHIFT_HOST": "r", "REDSHIFT_DATABASE": "d", "REDSHIFT_USER": "u"}
+    env |= {"REDSHIFT_HOST": "r", "REDSHIFT_DATABASE": "d", "REDSHIFT_USER": "u", "LAKE_URI": os.environ["AIRFLOW__SLUICE__LAKE"]}
     accepted = set()
     for name, request in rendered(dags):
         arguments = request["job_driver"]["sparkSubmit"]["entryPointArguments"]
@@ -244,10 +257,11 @@ def test_every_command_is_accepted_by_its_program(dags):
             command = [programs, Path(program).name, *rest, "--check-args"]
             done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
             assert done.returncode == 0, f"{name}: {command}\n{done.stderr}"
-            accepted.add((name.split(".")[0], Path(program).name, rest[0]))
+            accepted.add((name.split(".")[0], Path(program).name, *rest[:1]))
     jobs = [(dag, job) for dag, found in graph.load()["dags"].items() for job in found["jobs"]]
     steps = [(dag, step) for dag, job in jobs for step in [*job["steps"], *job.get("turns", {"steps": []})["steps"]]]
-    assert accepted >= {(dag, step["program"], step.get("table") or step["arguments"][0]) for dag, step in steps}
+    words = [(dag, step["program"], [step["table"]] if "table" in step else step.get("arguments", [])) for dag, step in steps]
+    assert accepted >= {(dag, program, *found[:1]) for dag, program, found in words}
 
 
 def test_the_graph_is_that_of_the_contracts():

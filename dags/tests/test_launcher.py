@@ -367,6 +367,11 @@ class Attempts(Launch):
         self.assertEqual(ran.returncode, 0, ran.stderr)
         self.assertEqual(self.calls()[0][3], str(self.folder / "environment" / "contracts"))
 
+    def test_a_step_without_a_table_is_told_the_window_where_its_arguments_ask_for_it(self):
+        one = {"program": "lineage-emit", "arguments": ["ledger", "--window", "{window}", "a {window}"]}
+        shown = subprocess.run([*self.arguments(one), "--show"], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(json.loads(shown.stdout), ["lineage-emit", "ledger", "--window", "2017-12-30", "a {window}"])
+
     def test_what_is_shown_is_what_would_be_started(self):
         ran = self.launch(step("dq-check", "bronze_a", inputs=["bronze_a"]), versions={"bronze_a": 5})
         shown = subprocess.run([*self.arguments(step("dq-check", "bronze_a", inputs=["bronze_a"]), versions={"bronze_a": 5},

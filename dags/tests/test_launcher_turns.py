@@ -209,6 +209,28 @@ class Siblings(Launch):
         self.assertEqual((ran.returncode, left["fault"], left["steps"][2]["state"]), (75, "transient", "not_run"))
         self.assertIn("do not come together", left["why"])
 
+    def test_a_table_that_goes_on_behind_its_gate_is_judged_again(self):
+        (self.programs / "stream.pid").touch()
+        of = {"inputs": [BRONZE], "work": "build"}
+        steps = (
+            step("silverize", "silver_a", "calls", "v10", "v11 saw7", **of),
+            step("dq-check", "silver_a", "calls", "v10", "{}", inputs=["silver_a"], work="check"),
+            step("silverize", "silver_b", "calls", "v20 saw7", **of),
+            step("dq-check", "silver_b", inputs=["silver_b"], work="check"),
+        )
+        for second, ends in (("v11", 0), ("65", 65)):
+            (self.programs / "calls").unlink(missing_ok=True)
+            told = [{**one, "arguments": [second if word == "{}" else word for word in one["arguments"]]} for one in steps]
+            ran = self.launch(*told, versions={BRONZE: 5}, attempt=1 + ends)
+            self.assertEqual(ran.returncode, ends, ran.stderr)
+            self.assertEqual(self.inputs("dq-check", "silver_a"), [["silver_a@10"], ["silver_a@11"]])
+
+    def test_nothing_is_brought_together_after_a_signal(self):
+        ran = self.build("v10", "v11 saw7", orders=("v20 saw7 tell",))
+        left = self.attempt()
+        self.assertEqual((ran.returncode, left["signal"], len(self.calls())), (143, "SIGTERM", 2), ran.stderr)
+        self.assertEqual([one["state"] for one in left["steps"]], ["ok", "ok", "not_run"])
+
     def test_a_table_that_cannot_go_on_ends_the_job(self):
         ran = self.build("v10", "65")
         left = self.attempt()

@@ -72,6 +72,17 @@ def test_a_job_without_the_versions_before_it_starts_nothing(dags, service, lake
     assert "StartJobRun" not in service.calls
 
 
+def test_what_a_day_has_come_to_is_published_also_when_its_jobs_handed_on_nothing(dags, service, lake):
+    service.work = works(lake, 0)
+    assert run(dags["lake_daily"].get_task("ops_publish"), Instance("lake_daily", "ops_publish")) == {}
+    request = next(iter(service.jobs.values()))["request"]
+    assert job_of(request)["window"] == "2026-11-28" and job_of(request)["versions"] == {}
+    assert [(step["program"], step["arguments"]) for step in steps_of(request)] == [
+        ("run-pipeline", ["ledger", "--window", "{window}"]),
+        ("catalog-sync", []),
+    ]
+
+
 def test_a_skipped_job_hands_on_what_it_knows(task, service, lake):
     service.work = works(lake, 99, {"bronze_fx_rates": 7})
     ti = instance()

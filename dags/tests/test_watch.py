@@ -24,9 +24,9 @@ def look(check: str, lake, now: datetime) -> list[str]:
     return getattr(watch, check)(watch.Watch(Directory(lake), now))
 
 
-def record(lake, job: str, exit_code: int = 0, attempt: int = 1, started: datetime = START) -> None:
+def record(lake, job: str, exit_code: int = 0, attempt: int = 1, started: datetime = START, **other) -> None:
     run_id = identity.run_id("lake_daily", f"scheduled__{started.isoformat()}", job, -1)
-    leave(lake, {"job": job, "run_id": run_id, "attempt": attempt, "release": "x", "window": "y"}, exit_code)
+    leave(lake, {"job": job, "run_id": run_id, "attempt": attempt, "release": "x", "window": "y"}, exit_code, **other)
 
 
 def commit(lake, table: str, version: int, when: datetime, start: datetime | None = None, end: datetime | None = None) -> None:
@@ -84,6 +84,18 @@ def test_a_window_that_was_brought_in_by_hand_is_not_late(tmp_path):
     assert FX in look("late_layers", tmp_path, at(4))[0]
     days(tmp_path, FX)
     assert look("late_layers", tmp_path, at(4)) == []
+
+
+def test_a_table_whose_gate_is_shut_is_late_although_its_rows_are_there(tmp_path):
+    steps = [{"program": "ingest-fx", "table": FX, "exit": 0}, {"program": "dq-check", "table": FX, "exit": 65}]
+    for job in graph.jobs("lake_daily"):
+        ours = job["job"] == "bronze_ecb"
+        record(tmp_path, job["job"], 65 if ours else 0, **({"steps": steps} if ours else {}))
+    days(tmp_path, FX)
+    (finding,) = look("late_layers", tmp_path, at(4))
+    assert finding.endswith(f"lacks {FX}")
+    record(tmp_path, "bronze_ecb", 75, attempt=2, steps=[steps[0], {**steps[1], "exit": 0}])
+    assert look("late_layers", tmp_path, at(4)) == [], "the newest attempt counts"
 
 
 def test_a_day_that_is_in_no_commit_is_a_gap(tmp_path):
@@ -172,6 +184,10 @@ def test_a_turn_that_went_down_is_healed_by_a_later_one(tmp_path):
     event(tmp_path, at(1), "silverize.silver_orders", lost, "start")
     event(tmp_path, at(1), "silverize.silver_products", other, "start")
     assert len(look("endless_runs", tmp_path, at(5))) == 2
+    failed = identity.run_id("d", "r", "failed", -1)
+    event(tmp_path, at(1, 30), "silverize.silver_orders", failed, "start")
+    event(tmp_path, at(1, 31), "silverize.silver_orders", failed, "fail")
+    assert len(look("endless_runs", tmp_path, at(5))) == 2, "one that failed has done nobody's work"
     event(tmp_path, at(2), "silverize.silver_orders", later, "start")
     event(tmp_path, at(2, 1), "silverize.silver_orders", later, "complete")
     # Of what runs but once a day a later run is another day's.
@@ -210,6 +226,26 @@ def test_findings_fail_the_task_each_time_and_are_published_when_new_and_once_a_
     (lake / "bronze/fx_rates/_delta_log").rename(lake / "aside")
     with pytest.raises(AirflowFailException, match="published"):
         told(at(5))
+
+
+def test_a_check_that_cannot_look_is_a_finding_at_its_second_try(dags, service, lake, monkeypatch):
+    task = dags["lake_watchdog"].get_task("gaps").prepare_for_execution()
+
+    def broken(_):
+        raise KeyError("window")
+
+    def tried(number: int) -> None:
+        found = context(Instance("lake_watchdog", "gaps", number), at=at(4))
+        monkeypatch.setitem(task.python_callable.__globals__, "get_current_context", lambda: found)
+        task.python_callable("gaps")
+
+    monkeypatch.setattr(watch, "gaps", broken)
+    with pytest.raises(KeyError):
+        tried(1)
+    assert not service.messages
+    with pytest.raises(AirflowFailException, match="gaps cannot look: KeyError"):
+        tried(2)
+    assert "gaps cannot look: KeyError" in service.messages[0]["Message"]
 
 
 def test_the_watchdog_looks_a_minute_after_each_deadline(dags):

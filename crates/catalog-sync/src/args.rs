@@ -104,8 +104,16 @@ impl LayerName {
 
 /// A directory would put places into the catalog that only this machine knows.
 fn bucket(text: &str) -> Result<String, String> {
-    let named = text.strip_prefix("s3://").is_some_and(|rest| !rest.starts_with('/') && !rest.is_empty());
-    if named { Ok(text.to_owned()) } else { Err("readers of the catalog reach buckets only: give s3://bucket/prefix".to_owned()) }
+    let Some(rest) = text.strip_prefix("s3://").filter(|rest| !rest.starts_with('/') && !rest.is_empty()) else {
+        return Err("readers of the catalog reach buckets only: give s3://bucket/prefix".to_owned());
+    };
+    // Any other character stands escaped in an address and as it is in a key.
+    if !rest.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=".contains(c)) {
+        return Err(
+            "readers of the catalog find plain places only: give s3://bucket/prefix of letters, digits and `-_./=`".to_owned()
+        );
+    }
+    Ok(text.to_owned())
 }
 
 fn database_prefix(text: &str) -> Result<String, String> {
@@ -125,7 +133,7 @@ mod tests {
     #[test]
     fn a_directory_is_no_place_for_a_catalog() {
         assert!(given(&["--lake", "s3://lake/prod"]).is_ok());
-        for wrong in [".sluice/lake", "/lake", "file:///lake", "s3://", "s3:///prod"] {
+        for wrong in [".sluice/lake", "/lake", "file:///lake", "s3://", "s3:///prod", "s3://lake/my lake", "s3://lake/50%"] {
             let error = given(&["--lake", wrong]).unwrap_err().to_string();
             assert!(error.contains("give s3://bucket/prefix"), "{wrong}: {error}");
         }

@@ -69,6 +69,13 @@ impl Entry {
         Some((self.parameters.get(ID)?.as_str(), self.parameters.get(VERSION)?.parse().ok()?))
     }
 
+    /// The entry as if no version had been synced.
+    pub(crate) fn unsynced(&self) -> Self {
+        let mut entry = self.clone();
+        entry.parameters.remove(VERSION);
+        entry
+    }
+
     fn formats(&self) -> [&String; 4] {
         [&self.kind, &self.input_format, &self.output_format, &self.serde]
     }

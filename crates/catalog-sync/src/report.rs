@@ -14,8 +14,6 @@ pub(crate) enum Outcome {
     Updated,
     /// It was as it should be.
     Unchanged,
-    /// It is of a later version already.
-    Later,
     /// The contract has no Delta table yet, so there is nothing to describe.
     Skipped,
     /// It has lost its contract or its table, and stays since nothing is pruned.
@@ -25,12 +23,11 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    const ALL: [(Self, &'static str); 7] = [
+    const ALL: [(Self, &'static str); 6] = [
         (Self::Created, "created"),
         (Self::Updated, "updated"),
         (Self::Dropped, "dropped"),
         (Self::Unchanged, "unchanged"),
-        (Self::Later, "of a later version"),
         (Self::Skipped, "without a Delta table"),
         (Self::Left, "left over"),
     ];

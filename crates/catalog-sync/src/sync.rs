@@ -76,22 +76,32 @@ impl<C: Catalog> LakeSync<'_, C> {
     async fn table(&self, database: &str, contract: &Contract, mut present: Option<Present>) -> Result<Told, SyncError> {
         let mut written = None;
         let mut what = "parameters";
+        let mut later = false;
         for _ in 0..LOOKS_MAX {
             let Some(wanted) = self.wanted(contract).await? else {
                 return self.without_table(database, contract, present).await;
             };
             let entry = present.as_ref().map(|present| &present.entry);
-            let decision = plan::decide(&wanted, entry, self.prune)?;
+            let mut decision = plan::decide(&wanted, entry, self.prune)?;
+            if let (Decision::Later(_), Some(entry)) = (&decision, entry) {
+                // Who wrote that version had read it in the log, which was read after the entry: it was put back since. Seen twice,
+                // for a store that shows late what is in it.
+                if !later {
+                    later = true;
+                    present = self.catalog.table(database, &contract.table).await?;
+                    continue;
+                }
+                decision = plan::decide(&wanted, Some(&entry.unsynced()), self.prune)?;
+            }
             let (outcome, why) = match &decision {
-                Decision::Keep => (Outcome::Unchanged, None),
-                Decision::Later(_) => (Outcome::Later, None),
+                Decision::Keep | Decision::Later(_) => (Outcome::Unchanged, None),
                 Decision::Create(_) => (Outcome::Created, None),
                 Decision::Update(update) => (Outcome::Updated, Some(update.what)),
             };
             if self.dry_run || matches!(decision, Decision::Keep | Decision::Later(_)) {
                 let (outcome, why) = written.unwrap_or((outcome, why));
                 return Ok(Told {
-                    version: Some(if let Decision::Later(version) = decision { version } else { wanted.version }),
+                    version: Some(wanted.version),
                     why,
                     columns_left: self.columns_left(&wanted, entry),
                     ..Told::new(database, &contract.table, outcome)

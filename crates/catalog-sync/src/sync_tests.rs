@@ -108,6 +108,20 @@ impl World {
 }
 
 #[tokio::test]
+async fn a_log_that_was_put_back_is_followed() {
+    let world = World::with(&[RATES]).await;
+    world.silver(RATES, How::default()).await;
+    let before = world.columns(RATES);
+    world.evolve(RATES, 1, &[("first_day", json!("date"))]).await;
+    world.silver(RATES, PRUNE).await;
+    std::fs::remove_file(world.directory.path().join(world.log(RATES, 1))).unwrap();
+    let told = world.silver(RATES, PRUNE).await;
+    assert_eq!((told.outcome, told.version), (Outcome::Updated, Some(0)));
+    assert_eq!((world.version(RATES), world.columns(RATES)), ("0".to_owned(), before));
+    assert_eq!(world.silver(RATES, PRUNE).await.outcome, Outcome::Unchanged);
+}
+
+#[tokio::test]
 async fn a_database_and_an_entry_are_made_and_a_second_sync_writes_nothing() {
     let world = World::with(&[RATES]).await;
     let told = world.silver(RATES, How::default()).await;

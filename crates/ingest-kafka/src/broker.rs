@@ -59,6 +59,14 @@ impl Watch {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Seen::default();
     }
 
+    /// Forgets a refusal but as what was heard last: whether it still holds is asked anew.
+    fn ask_anew(&self) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(refused) = seen.refused.take() {
+            seen.last = Some(refused);
+        }
+    }
+
     /// Whether a login or a certificate was refused.
     pub(crate) fn refused(&self) -> bool {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).refused.is_some()
@@ -260,6 +268,7 @@ struct Asker {
 impl Asker {
     fn ask(&self, name: &str) -> Result<Topic, KafkaFault> {
         let (consumer, watch) = (&self.consumer, &self.watch);
+        watch.ask_anew();
         let deadline = Instant::now() + self.timeout;
         let partitions = loop {
             let metadata = consumer.fetch_metadata(Some(name), ANSWER);

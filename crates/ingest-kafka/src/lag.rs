@@ -1,8 +1,8 @@
 //! How far the table is behind the topic: records that wait, and for how long the oldest has waited. Pure.
 //!
 //! Kafka does not say when an offset came without reading it. So each look at the watermarks is remembered: what lies beyond the
-//! end that an earlier look saw has come since. Of what was there at the first look only the last landed record's time is known,
-//! which is no later: a lag is never told too small, but for the time between two looks.
+//! end that the look before saw has come since that look: nobody looks while a commit is made. Of what was there at the first look
+//! only the last landed record's time is known, which is no later: a lag is never told too small.
 
 use crate::broker::Topic;
 use chrono::{DateTime, Utc};
@@ -25,7 +25,9 @@ struct Partition {
     next: i64,
     /// Time of the record before it, until the first look.
     before: Option<DateTime<Utc>>,
-    /// Ends that were seen, with the instant when each was seen first.
+    /// When it was looked at last.
+    looked: Option<DateTime<Utc>>,
+    /// Ends that were seen, with the instant since which what lies before each may wait.
     ends: VecDeque<(i64, DateTime<Utc>)>,
 }
 
@@ -59,7 +61,8 @@ impl Lag {
     pub(crate) fn look(&mut self, topic: &Topic, at: DateTime<Utc>) {
         for (&partition, &(low, high)) in &topic.watermarks {
             let known = self.0.entry(partition).or_insert_with(|| Partition { next: low, ..Partition::default() });
-            let since = known.before.take().filter(|before| *before < at).unwrap_or(at);
+            let looked = known.looked.replace(at).filter(|looked| *looked < at).unwrap_or(at);
+            let since = known.before.take().filter(|before| *before < at).unwrap_or(looked);
             if high <= known.end() {
                 continue;
             }
@@ -132,17 +135,19 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_has_waited_since_it_was_seen_first() {
+    fn what_waits_may_have_come_right_after_the_look_before() {
         let mut lag = Lag::default();
         lag.landed(0, 10, Some(at(1)));
         look(&mut lag, 10, 100);
         assert_eq!((behind(&lag, 200), lag.age(at(200))), ((0, 0), Duration::ZERO), "a quiet topic is not behind");
+        look(&mut lag, 10, 200);
         look(&mut lag, 12, 201);
         look(&mut lag, 12, 203);
-        look(&mut lag, 15, 204);
-        assert_eq!((behind(&lag, 206), lag.age(at(206))), ((5, 5), Duration::from_secs(5)));
+        // Nobody looked while something was committed.
+        look(&mut lag, 15, 211);
+        assert_eq!((behind(&lag, 212), lag.age(at(212))), ((5, 12), Duration::from_secs(12)));
         lag.landed(0, 12, Some(at(202)));
-        assert_eq!(behind(&lag, 206), (3, 2), "the rest was seen later");
+        assert_eq!(behind(&lag, 212), (3, 9), "the rest came later");
         lag.landed(0, 15, Some(at(204)));
         assert_eq!(behind(&lag, 300), (0, 0));
     }
@@ -155,7 +160,7 @@ mod tests {
         assert_eq!(behind(&lag, 100), (2, 50));
         lag.landed(0, 12, Some(at(99)));
         look(&mut lag, 13, 101);
-        assert_eq!(behind(&lag, 101), (1, 0));
+        assert_eq!(behind(&lag, 101), (1, 1));
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod mark;
 mod plan;
 mod rows;
 mod stream;
+mod upkeep;
 
 pub use args::{Args, Loss, Security, StreamArgs};
 

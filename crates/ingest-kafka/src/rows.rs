@@ -4,6 +4,7 @@ use arrow::{
     array::{ArrayRef, BinaryBuilder, Int32Builder, Int64Builder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder},
     datatypes::SchemaRef,
 };
+use chrono::Datelike as _;
 use lake_bronze::{BronzeError, Meta};
 use lake_core::operator::{Mutation, Rows};
 use lake_table::columns;
@@ -44,21 +45,23 @@ impl Records {
     pub(crate) fn push(&mut self, message: &BorrowedMessage<'_>) {
         let payload = message.payload();
         self.payload.append_option(payload);
-        self.bytes += payload.map_or(0, <[u8]>::len);
+        self.bytes += payload.map_or(0, <[u8]>::len) + message.key().map_or(0, <[u8]>::len);
         match message.key().map(text) {
             None => self.key.append_null(),
             Some(key) => self.key.append_value(key),
         }
         self.partition.append_value(message.partition());
         self.offset.append_value(message.offset());
-        self.timestamp.append_option(message.timestamp().to_millis().map(|ms| ms * 1_000));
+        self.timestamp.append_option(message.timestamp().to_millis().and_then(micros));
         let violation = match (decodable(payload), message.headers().map(headers)) {
             (decodable, Some(None)) => {
                 self.headers.append_null();
                 Some(if decodable { HEADERS_UNREADABLE } else { BOTH })
             }
             (decodable, headers) => {
-                self.headers.append_option(headers.flatten());
+                let headers = headers.flatten();
+                self.bytes += headers.as_ref().map_or(0, String::len);
+                self.headers.append_option(headers);
                 (!decodable).then_some(UNDECODABLE)
             }
         };
@@ -67,7 +70,7 @@ impl Records {
         self.rows += 1;
     }
 
-    /// Bytes of the payloads.
+    /// Bytes of payloads, keys and headers.
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes
     }
@@ -92,6 +95,12 @@ impl Rows for Records {
         self.mutation = Some(mutation);
         self
     }
+}
+
+/// Microseconds of a record's time; none for one that no calendar has. Producers set it, and some set it in another unit.
+fn micros(ms: i64) -> Option<i64> {
+    let at = chrono::DateTime::from_timestamp_millis(ms)?;
+    (1..=9999).contains(&at.year()).then(|| at.timestamp_micros())
 }
 
 /// Bytes as text without loss: UTF-8 as it is, anything else (and what looks like it) in hex behind `hex:`.
@@ -178,6 +187,15 @@ mod tests {
         assert_eq!(text(b"\xff\x01"), "hex:ff01");
         assert_eq!(text(b"hex:ff01"), "hex:6865783a66663031");
         assert_eq!(text(b""), "");
+    }
+
+    #[test]
+    fn a_time_that_no_calendar_has_is_none() {
+        assert_eq!(micros(1_514_592_000_123), Some(1_514_592_000_123_000));
+        // Micro- and nanoseconds in a field of milliseconds, and what no clock shows.
+        for other in [1_514_592_000_123_000, 1_514_592_000_123_000_000, i64::MAX, i64::MIN] {
+            assert_eq!(micros(other), None, "{other}");
+        }
     }
 
     #[test]

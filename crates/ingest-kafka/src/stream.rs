@@ -17,6 +17,7 @@ use crate::{
     land, marks,
     plan::{self, Planned, Stored},
     reading, stored, summary,
+    upkeep::Upkeep,
 };
 use anyhow::Context as _;
 use chrono::DateTime;
@@ -35,7 +36,7 @@ use std::{
 };
 use tokio::time::MissedTickBehavior;
 
-/// Between two looks at the topic: what a lag may be told too small, and what a commit may come late.
+/// Between two looks at the topic: what a lag may be told too large, and what a commit may come late.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Between two readings of the gauges that are told.
 const TELL_EVERY: Duration = Duration::from_secs(30);
@@ -96,6 +97,7 @@ struct Stream {
     /// Since when nothing was read, try after try.
     failing: Option<Instant>,
     told: Option<Instant>,
+    upkeep: Upkeep,
     done: Done,
 }
 
@@ -114,6 +116,7 @@ impl Stream {
             answered: false,
             failing: None,
             told: None,
+            upkeep: Upkeep::default(),
             done: Done::default(),
             job,
         }
@@ -135,7 +138,7 @@ impl Stream {
             tokio::select! {
                 biased;
                 () = termination.came() => return Ok(()),
-                compacted = self.compact() => compacted?,
+                () = self.compact() => {}
             }
         }
     }
@@ -280,16 +283,10 @@ impl Stream {
     }
 
     /// Puts small files together once there are too many.
-    async fn compact(&mut self) -> anyhow::Result<()> {
+    async fn compact(&mut self) {
         let small_files_max = usize::try_from(self.job.args.stream.small_files_max).unwrap_or(usize::MAX);
-        let begun = Instant::now();
-        if let Some(done) = self.job.table.compact(small_files_max).await? {
-            self.done.compactions += 1;
-            let (files_before, files_after, rows) = (done.files_before, done.files_after, done.rows);
-            let milliseconds = begun.elapsed().as_millis();
-            tracing::info!(files_before, files_after, rows, version = done.version, milliseconds, "files compacted");
-        }
-        Ok(())
+        let done = self.upkeep.compact(&mut self.job.table, small_files_max).await;
+        self.done.compactions += u64::from(done);
     }
 
     /// Tells how far the table is behind, and of how many files it is made.

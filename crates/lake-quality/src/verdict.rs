@@ -10,7 +10,7 @@ mod rows;
 
 use crate::{Finding, QualityError, Report};
 use arrow::array::RecordBatch;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use futures::TryStreamExt as _;
 use lake_core::{RunId, Window, mask::sha256_hex};
 use lake_table::{Lake, Table, TableSpec};
@@ -154,6 +154,12 @@ pub async fn passed_version(lake: &Lake, table: &str, contract_hash: &str) -> Re
         Some(verdicts) => Ok(newest_passed(&read(&verdicts, table).await?, contract_hash)),
         None => Ok(None),
     }
+}
+
+/// Returns what was decided last in the newest of a day's windows.
+#[must_use]
+pub fn newest_of_day(verdicts: &[Verdict], day: NaiveDate) -> Option<&Verdict> {
+    verdicts.iter().filter(|v| v.key.window.ingest_date() == day).max_by_key(|v| v.order())
 }
 
 /// Returns the newest version whose newest verdict under a contract is a pass.

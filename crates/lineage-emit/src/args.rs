@@ -112,7 +112,7 @@ pub struct DeliveryArgs {
     #[arg(long, env = env::LAKE_URI, default_value = ".sluice/lake")]
     pub lake: String,
 
-    /// Name of the receiver's cursor; one of its own for each receiver when absent
+    /// Name of the receiver's cursor; made of its address, or of region and names, when absent
     #[arg(long, value_name = "NAME", value_parser = cursor_name)]
     pub cursor: Option<String>,
 

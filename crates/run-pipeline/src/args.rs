@@ -11,6 +11,7 @@ Examples:
   run-pipeline day --window 2017-01-01/2017-12-30
   run-pipeline day --window 2017-12-30 --jobs 4 --logs logs
   run-pipeline day --window 2017-12-30 --resume
+  run-pipeline ledger --window 2017-12-30
   run-pipeline report --to report.html
 
 Exit codes (the worst of all steps):
@@ -44,6 +45,9 @@ pub enum Command {
     /// Leave what became of a job in the lake, once, for the scheduler that started it
     #[command(after_help = EXAMPLES)]
     Attempt(AttemptArgs),
+    /// Bring ops/runs, ops/ledger and ops/quality_scores up to what the tables say, behind a day that a scheduler ran
+    #[command(after_help = EXAMPLES)]
+    Ledger(LedgerArgs),
     /// Write one HTML file of the newest run, its rows, their quality and what Gold says
     #[command(after_help = EXAMPLES)]
     Report(ReportArgs),
@@ -151,6 +155,34 @@ pub struct AttemptArgs {
     /// Number of the attempt, from 1
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub attempt: u32,
+}
+
+/// Arguments of `ledger`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct LedgerArgs {
+    /// Window in UTC, half-open: a date, or FROM/TO with dates or instants; the scores are those of its day
+    #[arg(long)]
+    pub window: Window,
+
+    /// Root of the lake: a directory or s3://bucket/prefix
+    #[arg(long, env = env::LAKE_URI, default_value = ".sluice/lake")]
+    pub lake: String,
+
+    /// Directory of the contracts
+    #[arg(long, env = env::LAKE_CONTRACTS, default_value = "contracts")]
+    pub contracts: PathBuf,
+
+    /// Id of the run; made when absent
+    #[arg(long)]
+    pub run_id: Option<RunId>,
+
+    /// Number of the attempt, from 1
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub attempt: u32,
+
+    /// What stdout gets
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
 }
 
 /// Arguments of `report`.

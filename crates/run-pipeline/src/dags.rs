@@ -18,6 +18,7 @@ const DAILY: &str = "lake_daily";
 const FREQUENT: &str = "lake_behavior";
 const STREAM: &str = "lake_stream";
 const TELEMETRY: &str = "lake_telemetry";
+const PUBLISH: &str = "ops_publish";
 const DAY_SECONDS: u64 = 86_400;
 /// How old a number may be when an alarm looks at it.
 const TELEMETRY_SECONDS: u64 = 900;
@@ -58,7 +59,9 @@ impl Schedule {
     /// # Errors
     /// As [`jobs::of_day`].
     pub(crate) fn of(contracts: &ContractSet, graph: &Graph, window: Option<Window>) -> anyhow::Result<Self> {
-        let daily = Dag { every_seconds: Some(DAY_SECONDS), jobs: jobs::of_day(contracts, graph)? };
+        let mut jobs = jobs::of_day(contracts, graph)?;
+        jobs.push(Job::publishing(PUBLISH, &jobs));
+        let daily = Dag { every_seconds: Some(DAY_SECONDS), jobs };
         let (frequent, stream) = (frequent(contracts, graph), stream(contracts, graph));
         let dags = BTreeMap::from([(FREQUENT, frequent), (DAILY, daily), (STREAM, stream), (TELEMETRY, telemetry())]);
         let tables = contracts.iter().map(|contract| (contract.table.clone(), entry(contracts, contract, &dags))).collect();

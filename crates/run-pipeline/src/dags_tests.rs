@@ -1,4 +1,5 @@
 use super::*;
+use crate::graph::Work;
 use std::path::{Path, PathBuf};
 
 fn repository() -> PathBuf {
@@ -100,7 +101,7 @@ fn only_gates_of_silver_are_left_out_of_turns() {
         assert!(step.timeout_seconds.is_some(), "{program} {table}");
     }
     let mut daily = schedule.dags[DAILY].jobs.iter().flat_map(|job| &job.steps);
-    assert!(daily.all(|step| step.every_seconds.is_none() && !step.table.is_empty()));
+    assert!(daily.all(|step| step.every_seconds.is_none() && step.table.is_empty() == (step.work == Work::Publish)));
     assert!(schedule.dags[DAILY].jobs.iter().all(|job| job.turns.is_none()));
 }
 
@@ -117,6 +118,22 @@ fn telemetry_has_no_table_and_waits_for_nothing() {
         let minutes = job.timeout_minutes.unwrap();
         assert!(longest < minutes * 60 && minutes * 60 < schedule.dags[TELEMETRY].every_seconds.unwrap(), "{}", job.job);
     }
+}
+
+#[test]
+fn a_day_ends_with_what_its_commits_say_and_nobody_waits_for_that() {
+    let schedule = schedule(&contracts());
+    let jobs = &schedule.dags[DAILY].jobs;
+    let (last, others) = jobs.split_last().unwrap();
+    assert_eq!((last.job.as_str(), last.layer, last.tables.len()), (PUBLISH, "ops", 0));
+    let words: Vec<(&str, &[&str])> = last.steps.iter().map(|step| (step.program, step.arguments.as_slice())).collect();
+    assert_eq!(words, [("run-pipeline", ["ledger", "--window", "{window}"].as_slice()), ("catalog-sync", [].as_slice())]);
+    for job in others {
+        assert!(last.after.contains(&job.job), "{}", job.job);
+        assert!(!job.after.contains(PUBLISH) && !job.tables.is_empty(), "{}", job.job);
+    }
+    let longest: u64 = last.steps.iter().filter_map(|step| step.timeout_seconds).sum();
+    assert!(longest < last.timeout_minutes.unwrap() * 60);
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub(crate) enum Work {
     Check,
     /// Sends what runs have told; no step of a day does.
     Send,
+    /// Repeats what the tables' logs say where people look for it; no step of a day does.
+    Publish,
 }
 
 /// One process of a day.

@@ -23,6 +23,10 @@ const TURN_EVERY_SECONDS: u64 = 20;
 const GATE_EVERY_SECONDS: u64 = 900;
 /// Longest time of a step that sends what runs have told; what is left goes the next time.
 const SEND_SECONDS_MAX: u64 = 240;
+/// Longest time of a step that repeats what the tables' logs say.
+const PUBLISH_SECONDS_MAX: u64 = 600;
+/// What the launcher puts the job's window in place of.
+const WINDOW: &str = "{window}";
 /// Layer of what runs beside the tables.
 const OPS: &str = "ops";
 
@@ -112,16 +116,33 @@ impl Job {
 
     /// Makes a job that sends what runs have told; the scheduler knows where to.
     pub(crate) fn sending(name: &str, what: &[&[&'static str]]) -> Self {
-        let minutes = u64::try_from(what.len()).unwrap_or(u64::MAX).saturating_mul(SEND_SECONDS_MAX / 60);
+        let step = |words: &&[&'static str]| JobStep::beside("lineage-emit", Work::Send, words, SEND_SECONDS_MAX);
+        Self::beside(name, what.iter().map(step).collect())
+    }
+
+    /// Makes the job behind all others: it repeats what their commits say in the tables of `ops` and in the catalog. Nobody waits for
+    /// it, and it runs however they ended, since a day that failed is one that people look at.
+    pub(crate) fn publishing(name: &str, jobs: &[Self]) -> Self {
+        let steps = vec![
+            JobStep::beside("run-pipeline", Work::Publish, &["ledger", "--window", WINDOW], PUBLISH_SECONDS_MAX),
+            JobStep::beside("catalog-sync", Work::Publish, &[], PUBLISH_SECONDS_MAX),
+        ];
+        // Behind each of them: where one failed, those that wait for it are done with before all others have ended.
+        Self { after: jobs.iter().map(|job| job.job.clone()).collect(), ..Self::beside(name, steps) }
+    }
+
+    /// Makes a job without tables; a minute more than its steps is for its start.
+    fn beside(name: &str, steps: Vec<JobStep>) -> Self {
+        let seconds: u64 = steps.iter().filter_map(|step| step.timeout_seconds).sum();
         Self {
             job: name.to_owned(),
             layer: OPS,
             sources: BTreeSet::new(),
             owners: BTreeSet::new(),
             after: BTreeSet::new(),
-            timeout_minutes: Some(minutes.saturating_add(1)),
+            timeout_minutes: Some(seconds / 60 + 1),
             tables: Vec::new(),
-            steps: what.iter().map(|words| JobStep::sending(words)).collect(),
+            steps,
             turns: None,
         }
     }
@@ -155,13 +176,13 @@ impl JobStep {
         }
     }
 
-    fn sending(words: &[&'static str]) -> Self {
+    fn beside(program: &'static str, work: Work, words: &[&'static str], seconds: u64) -> Self {
         Self {
-            program: "lineage-emit",
+            program,
             table: String::new(),
-            work: Work::Send,
+            work,
             inputs: Vec::new(),
-            timeout_seconds: Some(SEND_SECONDS_MAX),
+            timeout_seconds: Some(seconds),
             every_seconds: None,
             arguments: words.to_vec(),
         }

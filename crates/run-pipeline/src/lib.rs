@@ -1,8 +1,8 @@
 //! Runs one window through all tables: every table's program as a process, in the order that the contracts give.
 //!
 //! `check` says whether the contracts hold together, `plan` prints the derived steps (as JSON: the jobs that a scheduler draws),
-//! `attempt` leaves what became of such a job, `report` shows what was done, `day` runs
-//! the steps: ingest, gate, silverize, gate, goldify, gate, each as soon as what it waits for has passed. The version of an input is resolved once and handed to
+//! `attempt` leaves what became of such a job, `ledger` brings the tables of what was done up to date behind them, `report` shows
+//! what was done, `day` runs the steps: ingest, gate, silverize, gate, goldify, gate, each as soon as what it waits for has passed. The version of an input is resolved once and handed to
 //! all that read it. A failed gate stops what is downstream of its table and nothing else.
 //!
 //! What is done stands in the tables' logs: running a window again asks every step, and those that are done say so at once.
@@ -16,6 +16,7 @@ mod dags;
 mod day;
 mod graph;
 mod jobs;
+mod ledger;
 mod outcome;
 mod process;
 mod projection;
@@ -49,6 +50,7 @@ pub async fn run(args: Args, console: Console) -> anyhow::Result<Exit> {
         Command::Plan(args) => plan(&args, &console),
         Command::Day(args) => day::run(&args, &console).await,
         Command::Report(args) => report::run(&args, &console).await,
+        Command::Ledger(args) => ledger::run(&args, &console).await,
         Command::Attempt(args) => attempt::run(&args, &console).await,
     }
 }

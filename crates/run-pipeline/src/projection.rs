@@ -16,6 +16,7 @@ use lake_core::{
 };
 use lake_edge::Attach as _;
 use lake_table::{CommitEntry, Lake, Plan, Proposal, Table, TableSpec};
+use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Who writes the projections.
@@ -29,6 +30,15 @@ pub(crate) struct Author {
     pub(crate) window: Window,
 }
 
+/// Rows that were added to the projections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Added {
+    /// To `ops/runs`.
+    pub(crate) runs: u64,
+    /// To `ops/ledger`.
+    pub(crate) ledger: u64,
+}
+
 /// One commit that carries a summary.
 struct Entry {
     table: String,
@@ -38,15 +48,16 @@ struct Entry {
 }
 
 /// Brings both tables up to the newest commits of all others.
-pub(crate) async fn write(lake: &Lake, contracts: &ContractSet, author: Author) -> anyhow::Result<()> {
+pub(crate) async fn write(lake: &Lake, contracts: &ContractSet, author: Author) -> anyhow::Result<Added> {
     let mut sources = Vec::new();
     for spec in contracts.iter().flat_map(specs) {
         if let Some(table) = Table::open(lake, &spec).await.attach()? {
             sources.push(table);
         }
     }
-    project(lake, &sources, author, &runs_spec(), runs_batch).await.context("failed to write ops/runs")?;
-    project(lake, &sources, author, &ledger_spec(), ledger_batch).await.context("failed to write ops/ledger")
+    let runs = project(lake, &sources, author, &runs_spec(), runs_batch).await.context("failed to write ops/runs")?;
+    let ledger = project(lake, &sources, author, &ledger_spec(), ledger_batch).await.context("failed to write ops/ledger")?;
+    Ok(Added { runs, ledger })
 }
 
 /// The table of runs.
@@ -74,9 +85,9 @@ async fn project(
     author: Author,
     spec: &TableSpec,
     batch: fn(SchemaRef, &[Entry]) -> anyhow::Result<RecordBatch>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<u64> {
     let mut target = Table::open_or_create(lake, spec).await.attach()?;
-    target
+    let done = target
         .commit(async |table: &Table| {
             let known = table.txns().await.attach()?;
             let (entries, txns) = unseen(sources, &known).await?;
@@ -94,7 +105,7 @@ async fn project(
             Ok(Plan::Commit(Proposal { add, remove: Vec::new(), txns, inserted, removed: 0, summary }))
         })
         .await?;
-    Ok(())
+    Ok(done.ledger.accepted)
 }
 
 /// Returns the commits that are not in yet, and per source how far they reach.

@@ -7,9 +7,12 @@ use crate::{
     projection::{self, Author},
     schedule::End,
 };
-use lake_core::contract::ContractSet;
+use lake_core::{Window, contract::ContractSet};
 use lake_edge::Attach as _;
-use lake_quality::score::{self, DayScores, TableScore};
+use lake_quality::{
+    score::{self, DayScores, TableScore},
+    verdict,
+};
 use lake_table::{Lake, Plan, Proposal, Table};
 
 /// Returns the scores of the tables that this run's gates judged.
@@ -29,6 +32,25 @@ pub(crate) fn judged(graph: &Graph, ends: &[End], contracts: &ContractSet, autho
             })
         })
         .collect()
+}
+
+/// Returns the scores of the tables that some gate has judged in a window of the same day, whoever started it.
+pub(crate) async fn decided(lake: &Lake, contracts: &ContractSet, window: Window) -> anyhow::Result<Vec<TableScore>> {
+    let Some(verdicts) = Table::open(lake, &verdict::spec()).await.attach()? else { return Ok(Vec::new()) };
+    let mut scores = Vec::new();
+    for contract in contracts.iter() {
+        let of_table = verdict::read(&verdicts, &contract.table).await.attach()?;
+        let Some(newest) = verdict::newest_of_day(&of_table, window.ingest_date()) else { continue };
+        scores.push(TableScore {
+            table: contract.table.clone(),
+            layer: contract.layer.name().to_owned(),
+            score: newest.score,
+            passed: newest.passed,
+            version: newest.key.version,
+            window_to: newest.key.window.to(),
+        });
+    }
+    Ok(scores)
 }
 
 /// Records the scores beside those of the day's other windows, and returns the day's.

@@ -98,7 +98,10 @@ impl<'e> Job<'e> {
     /// Nothing is new: a second copy of a run answers with what the first one did.
     async fn nothing(&self, table: &Table, summary: Summary) -> anyhow::Result<Summary> {
         match table.last_summary().await.attach()? {
-            Some(last) if last.run_id == self.edge.run.id => Ok(Summary { outcome: Outcome::AlreadyDone, ..last }),
+            // How far it has read is what the table says now: others may have brought it further since.
+            Some(last) if last.run_id == self.edge.run.id => {
+                Ok(Summary { outcome: Outcome::AlreadyDone, inputs: summary.inputs, ..last })
+            }
             _ => Ok(Summary { table_version: Some(table.version()), ..summary }),
         }
     }

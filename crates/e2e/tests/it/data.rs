@@ -46,6 +46,21 @@ fn a_failing_gate_stops_the_next_layer() {
     assert!(!directory.path().join("lake/silver/customers").exists(), "the next layer was started");
     let gate = run(&["dq-check", "bronze_snowflake_customers", "--window", "2018-03-01"], &variables);
     pinned("failing-gate", &gate, directory.path());
+
+    // What a scheduler's last job does adds nothing to what the day has noted itself, and makes it anew where it is gone.
+    let quality = line("quality ");
+    let ledger = || run(&["run-pipeline", "ledger", "--window", "2018-03-01"], &variables);
+    let said = |rows: usize| format!("ops/runs: {rows} rows added, ops/ledger: {rows} rows added\n{quality}\n");
+    let (again, scores) = (ledger(), directory.path().join("lake/ops/quality_scores"));
+    assert_eq!((again.code, again.stdout.as_str()), (0, said(0).as_str()), "{again}");
+    assert!(!scores.join("_delta_log/00000000000000000002.json").exists(), "the same scores are no news");
+    for table in ["runs", "ledger", "quality_scores"] {
+        std::fs::remove_dir_all(directory.path().join("lake/ops").join(table)).unwrap();
+    }
+    let anew = ledger();
+    let commits = anew.stdout.split(' ').nth(1).and_then(|rows| rows.parse().ok()).unwrap_or_default();
+    assert!(commits > 0 && scores.exists(), "{anew}");
+    assert_eq!((anew.code, anew.stdout.as_str()), (0, said(commits).as_str()), "{anew}");
 }
 
 #[test]

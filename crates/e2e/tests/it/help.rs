@@ -16,7 +16,7 @@ fn help_has_examples_and_exit_codes() {
 
 #[test]
 fn help_of_the_pipelines_commands_is_pinned() {
-    for command in ["check", "plan", "day", "attempt", "report"] {
+    for command in ["check", "plan", "day", "attempt", "ledger", "report"] {
         pinned(
             &format!("help-run-pipeline-{command}"),
             &run(&["run-pipeline", command, "--help"], &Variables::new()),

@@ -134,6 +134,7 @@ fn every_command_of_the_graph_is_understood() {
     // Where the sources are is told by the environment.
     let variables: Variables = [
         ("KAFKA_BOOTSTRAP", "127.0.0.1:9"),
+        ("LAKE_URI", "s3://lake/prod"),
         ("REDSHIFT_DATABASE", "warehouse"),
         ("SNOWFLAKE_ACCOUNT", "local"),
         ("SNOWFLAKE_USER", "loader"),

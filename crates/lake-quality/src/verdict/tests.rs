@@ -73,6 +73,18 @@ fn a_verdict_is_what_its_report_comes_to() {
 }
 
 #[test]
+fn a_day_is_told_by_what_was_decided_last_in_its_newest_window() {
+    let early = "2017-12-30T00:00:00Z/2017-12-30T02:00:00Z";
+    let (morning, whole, next) = (verdict(7, early, false), verdict(8, "2017-12-30", false), verdict(9, "2017-12-31", true));
+    let day = |verdicts: &[Verdict]| newest_of_day(verdicts, "2017-12-30".parse().unwrap()).cloned();
+    assert_eq!(day(std::slice::from_ref(&next)), None);
+    assert_eq!(day(&[morning.clone(), next.clone()]), Some(morning.clone()));
+    let let_pass = waiver(&whole);
+    assert_eq!(day(&[whole.clone(), morning.clone(), next.clone()]), Some(whole.clone()));
+    assert_eq!(day(&[let_pass.clone(), whole, next, morning]), Some(let_pass));
+}
+
+#[test]
 fn the_application_tells_every_part_of_the_key() {
     let own = key(7, "2017-12-30");
     let other = |change: fn(&mut VerdictKey)| {
