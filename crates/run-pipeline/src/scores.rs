@@ -15,6 +15,12 @@ use lake_quality::{
 };
 use lake_table::{Lake, Plan, Proposal, Table};
 
+/// Returns a score as it is kept, with six decimals: one that came in a Summary, as JSON, may differ from the verdict's in its last bit,
+/// and both are the same score.
+fn kept(score: f64) -> f64 {
+    (score * 1e6).round() / 1e6
+}
+
 /// Returns the scores of the tables that this run's gates judged.
 pub(crate) fn judged(graph: &Graph, ends: &[End], contracts: &ContractSet, author: Author) -> Vec<TableScore> {
     let gates = graph.steps.iter().zip(ends).filter(|(step, _)| step.work == Work::Check);
@@ -25,7 +31,7 @@ pub(crate) fn judged(graph: &Graph, ends: &[End], contracts: &ContractSet, autho
             Some(TableScore {
                 table: step.table.clone(),
                 layer: contracts.get(&step.table)?.layer.name().to_owned(),
-                score: facts.get("score")?.as_f64()?,
+                score: kept(facts.get("score")?.as_f64()?),
                 passed: facts.get("passed")?.as_bool()?,
                 version: facts.get("checked_version")?.as_i64()?,
                 window_to: author.window.to(),
@@ -44,7 +50,7 @@ pub(crate) async fn decided(lake: &Lake, contracts: &ContractSet, window: Window
         scores.push(TableScore {
             table: contract.table.clone(),
             layer: contract.layer.name().to_owned(),
-            score: newest.score,
+            score: kept(newest.score),
             passed: newest.passed,
             version: newest.key.version,
             window_to: newest.key.window.to(),
@@ -146,6 +152,13 @@ mod tests {
         let rows = |day: Author| score::files_of(&table, day.window.ingest_date()).iter().map(|file| file.rows).sum::<u64>();
         // Tables, three layers, the day.
         assert_eq!((rows(day), rows(next)), (2 + 3 + 1, 1 + 3 + 1));
+    }
+
+    #[test]
+    fn a_score_is_the_same_whichever_way_it_came() {
+        let exact = 100.0 * 14.0 / 15.0;
+        let told: f64 = serde_json::from_str("93.33333333333331").unwrap();
+        assert!(exact != told && kept(exact) == kept(told) && (kept(exact) - exact).abs() < 1e-6);
     }
 
     #[test]
