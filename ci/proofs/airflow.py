@@ -25,6 +25,8 @@ from proofs.stores import Place
 LOGS = places.PROOFS / "airflow-logs"
 # A day on the slowest machine that a proof is run on; beyond it something hangs.
 SECONDS_MAX = 3600
+# What the last job of a day makes of its commits and verdicts.
+PUBLISHED = ("ops/runs", "ops/ledger", "ops/quality_scores")
 
 
 @dataclass(frozen=True)

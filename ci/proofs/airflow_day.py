@@ -19,8 +19,6 @@ DAG = "lake_daily"
 DAY = places.DAYS[0]
 SECONDS_MAX = 15 * 60
 LAYERS = ("bronze", "silver", "gold", "quarantine", "held")
-# What the last job makes of commits and verdicts, and `run-pipeline` at its end.
-PUBLISHED = ("ops/runs", "ops/ledger", "ops/quality_scores")
 BY_PIPELINE = Bucket("s3://lake/by-run-pipeline")
 # What the names of Glue's databases begin with, by the default of `catalog-sync`.
 DATABASES = "sluice_"
@@ -57,11 +55,11 @@ def through_airflow(env: dict[str, str]) -> tuple[airflow.Run, list[str]]:
 
 def compared(target: Place) -> list[str]:
     """Returns where the tables of the two ways differ: sorted, without who ran and when."""
-    mine, theirs = (lake.contents(place, LAYERS) | lake.contents_of(place, PUBLISHED) for place in (target, BY_PIPELINE))
+    mine, theirs = (lake.contents(place, LAYERS) | lake.contents_of(place, airflow.PUBLISHED) for place in (target, BY_PIPELINE))
     rows = {place: counted.total() for place, counted in sorted(mine.items()) if place.startswith("gold/")}
     say(", ".join(f"{place} {count:,} rows" for place, count in rows.items()))
     empty = [f"{place} has no rows" for place, count in rows.items() if count == 0]
-    empty += [f"{place} has no rows" for place in PUBLISHED if not mine[place]]
+    empty += [f"{place} has no rows" for place in airflow.PUBLISHED if not mine[place]]
     if len(rows) < len([table for table in airflow.graph.tables().values() if table["layer"] == "gold"]):
         empty.append("a table of Gold is not there")
     differences = lake.differences(theirs, mine)

@@ -30,7 +30,6 @@ INSTANTS = {"lake_daily": datetime(2017, 12, 31, 2, tzinfo=UTC), "lake_behavior"
 JOB, TABLE, AT = "bronze_ecb", "bronze_fx_rates", "bronze/fx_rates"
 LAYERS = ("bronze", "silver", "gold", "quarantine", "held")
 VERDICTS = "ops/dq_verdicts"
-PUBLISHED = ("ops/runs", "ops/ledger", "ops/quality_scores")
 # Where `ci/aws-local fault` plants them.
 FAULTS = places.HOME / "aws" / "faults"
 ENDED = ("SUCCESS", "FAILED", "CANCELLED")
@@ -217,7 +216,7 @@ def _states(drill: Drill, ended: Run, target: Place) -> list[str]:
         wrong += [f"{job} is {ended.tasks[job].state}" for job in _behind(drill) if ended.tasks[job].state != "upstream_failed"]
         # What became of a day is published however it ended, and does not make it a good one.
         wrong += [f"{job} is {ended.tasks[job].state}" for job in _at_the_end(drill) if ended.tasks[job].state != "success"]
-        wrong += [f"{place} has no rows" for place, rows in lake.contents_of(target, PUBLISHED).items() if not rows]
+        wrong += [f"{place} has no rows" for place, rows in lake.contents_of(target, airflow.PUBLISHED).items() if not rows]
     if drill.together:
         first, second = (ended.record(target, drill.job, number) for number in (1, 2))
         if not (first and second and first["ended_at"] > second["started_at"]):

@@ -2,8 +2,9 @@
 //!
 //! `check` says whether the contracts hold together, `plan` prints the derived steps (as JSON: the jobs that a scheduler draws),
 //! `attempt` leaves what became of such a job, `ledger` brings the tables of what was done up to date behind them, `report` shows
-//! what was done, `day` runs the steps: ingest, gate, silverize, gate, goldify, gate, each as soon as what it waits for has passed. The version of an input is resolved once and handed to
-//! all that read it. A failed gate stops what is downstream of its table and nothing else.
+//! what was done, `day` runs the steps: ingest, gate, silverize, gate, goldify, gate, each as soon as what it waits for has passed.
+//! The version of an input is resolved once and handed to all that read it. A failed gate stops what is downstream of its table and
+//! nothing else.
 //!
 //! What is done stands in the tables' logs: running a window again asks every step, and those that are done say so at once.
 //! Not done here: changing rows. This program knows the others by name only and never links one.
