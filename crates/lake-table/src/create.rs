@@ -40,6 +40,9 @@ fn first_entry(spec: &TableSpec) -> Result<String, TableError> {
     let mut properties = Map::new();
     // Cleaning is a later program's: the projections must hold the proof first.
     properties.insert("delta.enableExpiredLogCleanup".into(), "false".into());
+    if let Some(commits) = spec.checkpoint_interval {
+        properties.insert("delta.checkpointInterval".into(), commits.to_string().into());
+    }
     if spec.statistics.is_empty() {
         properties.insert("delta.dataSkippingNumIndexedCols".into(), "0".into());
     } else {

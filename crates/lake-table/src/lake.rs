@@ -15,6 +15,9 @@ use url::Url;
 pub struct Lake {
     root: Url,
     store: Arc<dyn ObjectStore>,
+    /// The store of the whole bucket or file system, which all tables share: to make one takes tens of milliseconds, since it
+    /// reads the machine's certificates.
+    backend: Arc<dyn ObjectStore>,
 }
 
 impl std::fmt::Debug for Lake {
@@ -46,7 +49,7 @@ impl Lake {
         };
         let builder = DeltaTableBuilder::from_url(root.clone()).map_err(|e| address(e.to_string()))?;
         let log_store = builder.build_storage().map_err(|e| address(e.to_string()))?;
-        Ok(Self { root, store: log_store.object_store(None) })
+        Ok(Self { root, store: log_store.object_store(None), backend: log_store.root_object_store(None) })
     }
 
     /// Address of the root, with a slash at its end.
@@ -63,6 +66,11 @@ impl Lake {
     /// The store of the root, for readers that outlive a call.
     pub(crate) fn shared_store(&self) -> Arc<dyn ObjectStore> {
         self.store.clone()
+    }
+
+    /// The store above the root, which delta-rs narrows to a table by its address.
+    pub(crate) fn backend(&self) -> Arc<dyn ObjectStore> {
+        self.backend.clone()
     }
 
     /// Address of a table.

@@ -4,6 +4,7 @@ use crate::{DataFile, Table, TableError, obstacle::store_failed};
 use deltalake::{
     DeltaTable, DeltaTableError, ObjectMeta, Path,
     kernel::{Action, Add, CommitInfo},
+    table::config::TablePropertiesExt as _,
 };
 use futures::TryStreamExt as _;
 use lake_core::Summary;
@@ -17,9 +18,6 @@ const ENTRIES_AT_ONCE: usize = 64;
 pub(crate) const SUMMARY_KEY: &str = "sluice";
 /// Key of `commitInfo` under which a commit carries what tells it from all others.
 pub(crate) const TOKEN_KEY: &str = "sluiceCommit";
-
-/// A checkpoint is written with each so many versions: delta-rs' own number, which our tables leave as it is.
-const CHECKPOINT_EVERY: i64 = 100;
 
 /// One commit.
 #[derive(Debug, Clone)]
@@ -282,7 +280,9 @@ pub(crate) async fn broken_log(delta: &DeltaTable, table: &str, error: DeltaTabl
 pub(crate) async fn no_empty_entry(delta: &DeltaTable, table: &str) -> Result<(), TableError> {
     let newest = delta.version().map_or(0, |version| i64::try_from(version).unwrap_or(i64::MAX));
     // What a checkpoint covers is not read any more; of the other entries there is never more than one page.
-    let covered = Path::from(format!("_delta_log/{:020}.checkpoint", newest - newest % CHECKPOINT_EVERY));
+    let interval = delta.snapshot().map_err(|e| TableError::delta("open", table, e))?.table_config().checkpoint_interval();
+    let interval = i64::try_from(interval.get()).unwrap_or(i64::MAX);
+    let covered = Path::from(format!("_delta_log/{:020}.checkpoint", newest - newest % interval));
     let store = delta.object_store();
     let entries = store.list_with_offset(Some(&Path::from("_delta_log")), &covered);
     let entries: Vec<_> = entries.try_collect().await.map_err(|e| TableError::delta("read the log of", table, e.into()))?;

@@ -20,7 +20,12 @@ pub struct TableSpec {
     pub partition_columns: Vec<String>,
     /// Columns whose minimum and maximum stand in the log and in the files; never personal data.
     pub statistics: Vec<String>,
+    /// Commits from one checkpoint to the next; delta-rs' own number, 100, when absent.
+    pub checkpoint_interval: Option<u64>,
 }
+
+/// A gate commits for each table that it judges, and each program after it replays what no checkpoint covers.
+const OPS_CHECKPOINT_INTERVAL: u64 = 10;
 
 /// Returns the Arrow type of a contract's type.
 #[must_use]
@@ -63,6 +68,7 @@ impl TableSpec {
             schema: Arc::new(Schema::new(fields)),
             partition_columns: contract.partition_columns().into_iter().map(str::to_owned).collect(),
             statistics: statistics(contract),
+            checkpoint_interval: None,
         }
     }
 
@@ -86,6 +92,7 @@ impl TableSpec {
             schema: Arc::new(Schema::new(fields)),
             partition_columns: Vec::new(),
             statistics: vec!["_input_version".into()],
+            checkpoint_interval: None,
         }
     }
 
@@ -98,6 +105,7 @@ impl TableSpec {
             schema,
             partition_columns: Vec::new(),
             statistics: Vec::new(),
+            checkpoint_interval: Some(OPS_CHECKPOINT_INTERVAL),
         }
     }
 }

@@ -213,6 +213,22 @@ async fn an_entry_that_a_checkpoint_covers_may_be_broken_or_gone() {
 }
 
 #[tokio::test]
+async fn a_table_of_ops_has_a_checkpoint_each_ten_versions() {
+    let world = World::new();
+    let spec = TableSpec::ops("sales", sales().schema);
+    let mut table = world.table(&spec).await;
+    for version in 1..=20 {
+        commit(&mut table, &Work::append("a", version, &[(version, version)])).await.unwrap();
+    }
+    let listed = world.lake.list("ops/sales/_delta_log").await.unwrap();
+    assert_eq!(listed.iter().filter(|path| path.ends_with(".checkpoint.parquet")).count(), 2, "{listed:?}");
+    overwrite(&table, &entry_path(19), "").await;
+    assert_eq!(world.table(&spec).await.rows(), 20);
+    overwrite(&table, &entry_path(20), "").await;
+    names_the_entry(&Table::open(&world.lake, &spec).await.unwrap_err(), 20, "is broken: it is empty");
+}
+
+#[tokio::test]
 async fn progress_and_counts_outlive_a_checkpoint() {
     const COMMITS: i64 = 102;
     let world = World::new();

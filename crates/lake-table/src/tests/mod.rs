@@ -63,6 +63,7 @@ fn sales() -> TableSpec {
         schema: Arc::new(Schema::new(columns)),
         partition_columns: Vec::new(),
         statistics: vec!["id".into()],
+        checkpoint_interval: None,
     }
 }
 

@@ -19,6 +19,7 @@ fn partitioned() -> TableSpec {
         schema: Arc::new(Schema::new(columns)),
         partition_columns: vec!["day".into(), "source".into()],
         statistics: vec!["id".into()],
+        checkpoint_interval: None,
     }
 }
 

@@ -54,6 +54,7 @@ fn one(kind: DataType) -> TableSpec {
         schema: Arc::new(Schema::new(vec![Field::new("value", kind, true)])),
         partition_columns: Vec::new(),
         statistics: Vec::new(),
+        checkpoint_interval: None,
     }
 }
 
