@@ -200,7 +200,7 @@ pub struct ReportArgs {
     #[arg(long, value_name = "FILE")]
     pub to: PathBuf,
 
-    /// Window whose run is shown; default: the newest one
+    /// Window that is shown; default: the newest day
     #[arg(long)]
     pub window: Option<Window>,
 

@@ -9,6 +9,7 @@ use arrow::{
     array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray},
     datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit},
 };
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use lake_core::{
     Contract, Ledger, RunId, Summary, Window,
     contract::{ContractSet, Layer},
@@ -18,6 +19,9 @@ use lake_edge::Attach as _;
 use lake_table::{CommitEntry, Lake, Plan, Proposal, Table, TableSpec};
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc};
+
+/// Tables that are opened at the same time: there are some seventy, and each takes a few requests one after another.
+const OPENED_AT_ONCE: usize = 8;
 
 /// Who writes the projections.
 #[derive(Debug, Clone, Copy)]
@@ -49,12 +53,10 @@ struct Entry {
 
 /// Brings both tables up to the newest commits of all others.
 pub(crate) async fn write(lake: &Lake, contracts: &ContractSet, author: Author) -> anyhow::Result<Added> {
-    let mut sources = Vec::new();
-    for spec in contracts.iter().flat_map(specs) {
-        if let Some(table) = Table::open(lake, &spec).await.attach()? {
-            sources.push(table);
-        }
-    }
+    let all: Vec<TableSpec> = contracts.iter().flat_map(specs).collect();
+    let opened = stream::iter(all.iter().map(|spec| Table::open(lake, spec))).buffered(OPENED_AT_ONCE);
+    let opened: Vec<Option<Table>> = opened.try_collect().await.attach()?;
+    let sources: Vec<Table> = opened.into_iter().flatten().collect();
     let runs = project(lake, &sources, author, &runs_spec(), runs_batch).await.context("failed to write ops/runs")?;
     let ledger = project(lake, &sources, author, &ledger_spec(), ledger_batch).await.context("failed to write ops/ledger")?;
     Ok(Added { runs, ledger })

@@ -41,7 +41,9 @@ struct Island {
     schema_version: u32,
     title: String,
     made_at: String,
-    /// None when no run was ever started.
+    /// None when there never was one.
+    window: Option<String>,
+    /// None when no note tells of it.
     run: Option<run_state::RunState>,
     flow: flow::Flow,
     quality: quality::Quality,
@@ -80,9 +82,8 @@ async fn island(
     graph: &Graph,
     asked: &Asked,
 ) -> anyhow::Result<Island> {
-    let run = run_state::of(lake, asked).await?;
-    let window = run.as_ref().map(|run| run.window());
     let history = history::History::read(lake, contracts).await?;
+    let (window, run) = run_state::of(lake, contracts, &history, asked).await?;
     let quality = quality::of(lake, contracts, window, asked.windows_max).await?;
     let flow = window.map(|window| flow::of(&history, contracts, window, asked.windows_max)).unwrap_or_default();
     let durations = window.map(|window| durations::of(&history, graph, window, asked.windows_max)).unwrap_or_default();
@@ -90,6 +91,7 @@ async fn island(
         schema_version: 1,
         title: asked.title.clone(),
         made_at: asked.made_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+        window: window.map(label),
         run,
         flow,
         quality,

@@ -2,7 +2,10 @@
 
 use super::scan;
 use crate::projection;
-use lake_core::{Ledger, Window, contract::ContractSet};
+use lake_core::{
+    Ledger, Window,
+    contract::{ContractSet, Layer},
+};
 use lake_edge::Attach as _;
 use lake_quality::verdict;
 use lake_table::{Lake, Table};
@@ -96,6 +99,12 @@ impl History {
             self.took(summary.window, &summary.program, summary.duration_ms);
         }
         Ok(())
+    }
+
+    /// Windows that reached Gold: whole days, and not a source's own windows.
+    pub(super) fn days<'a>(&'a self, contracts: &'a ContractSet) -> impl Iterator<Item = Window> + 'a {
+        let gold = |table: &String| contracts.get(table).is_some_and(|contract| matches!(contract.layer, Layer::Gold(_)));
+        self.counted.iter().filter(move |(_, tables)| tables.keys().any(gold)).map(|(window, _)| *window)
     }
 
     fn took(&mut self, window: Window, program: &str, milliseconds: u64) {

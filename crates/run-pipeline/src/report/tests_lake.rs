@@ -145,7 +145,7 @@ async fn an_empty_lake_shows_that_nothing_is_there_yet() {
     let world = World::new();
     let shown = world.shown(None).await;
     assert_eq!((&shown["title"], &shown["made_at"]), (&json!(EVIL), &json!("2018-01-02T03:04:05Z")));
-    assert_eq!((&shown["run"], &shown["schema_version"]), (&Value::Null, &json!(1)));
+    assert_eq!((&shown["run"], &shown["window"], &shown["schema_version"]), (&Value::Null, &Value::Null, &json!(1)));
     assert_eq!(shown["flow"], json!({ "layers": [], "tables": [], "windows": [] }));
     assert_eq!(shown["durations"], json!({ "programs": [], "windows": [] }));
     assert_eq!(shown["gold"], json!({ "sales": null, "segments": null, "attribution": null }));
@@ -205,9 +205,10 @@ async fn the_run_is_that_of_the_newest_window_unless_another_is_asked_for() {
     {
         resume::leave(&world.lake, &one).await.unwrap();
     }
-    let run = world.shown(None).await["run"].clone();
+    let shown = world.shown(None).await;
+    let run = &shown["run"];
     let counts = ["ok", "failed", "not_run", "duration_ms", "attempt"].map(|name| run[name].as_u64().unwrap());
-    assert_eq!((counts, &run["window"], &run["state"]), ([1, 1, 1, 9_000, 2], &json!("2017-12-31"), &json!("failed")));
+    assert_eq!((counts, &shown["window"], &run["state"]), ([1, 1, 1, 9_000, 2], &json!("2017-12-31"), &json!("failed")));
     let failed = json!({ "program": "dq-check", "table": "silver_orders", "work": "check", "state": "failed", "outcome": null,
         "exit": 65, "why": EVIL, "duration_ms": 1_500 });
     assert_eq!(run["steps"][1], failed);
@@ -283,6 +284,29 @@ async fn rows_and_times_are_those_of_the_commits() {
         ],
     });
     assert_eq!(shown["durations"], times);
+}
+
+#[tokio::test]
+async fn a_day_that_another_scheduler_ran_is_shown_without_its_steps() {
+    let world = World::new();
+    let (bronze, gold) = (world.spec("bronze_kafka_orders"), world.spec("gold_fact_sales"));
+    world.ran("ingest-kafka", &bronze, "2017-01-01/2017-12-30", 100, ledger(20, 0, 0, 0)).await;
+    world.ran("goldify", &gold, "2017-01-01/2017-12-30", 70, ledger(15, 1, 0, 0)).await;
+    noted(&world, "2017-01-01/2017-12-30").await;
+    world.ran("ingest-kafka", &bronze, "2017-12-30", 100, ledger(2, 0, 0, 0)).await;
+    world.ran("goldify", &gold, "2017-12-30", 80, ledger(17, 1, 0, 0)).await;
+    // A window that ends before Gold is no day, however new it is.
+    world.ran("ingest-kafka", &bronze, "2017-12-31", 100, ledger(3, 0, 0, 0)).await;
+    projection::write(&world.lake, &world.contracts, author("2017-12-31")).await.unwrap();
+    let shown = world.shown(None).await;
+    assert_eq!((&shown["window"], &shown["run"]), (&json!("2017-12-30"), &Value::Null));
+    assert_eq!(shown["flow"]["tables"][0]["accepted"], 2);
+    assert_eq!(shown["durations"]["windows"][0]["milliseconds"], json!({ "ingest-kafka": 100, "goldify": 80 }));
+    let shown = world.shown(Some("2017-12-31")).await;
+    assert_eq!((&shown["window"], &shown["run"]), (&json!("2017-12-31"), &Value::Null));
+    assert_eq!(shown["flow"]["tables"][0]["accepted"], 3);
+    let shown = world.shown(Some("2017-01-01/2017-12-30")).await;
+    assert_eq!((&shown["run"]["state"], &shown["flow"]["tables"][0]["accepted"]), (&json!("done"), &json!(20)));
 }
 
 #[tokio::test]

@@ -26,8 +26,8 @@ function tiles(data) {
 
 function head(data) {
   const run = data.run;
-  const [kind, text] = run ? RUN_STATES[run.state] ?? RUN_STATES.unfinished : ["idle", "No run yet"];
-  const below = (run ? "Window " + run.window + " \u00b7 " : "") + "made " + data.made_at.replace("T", " ").replace("Z", " UTC");
+  const [kind, text] = run ? RUN_STATES[run.state] ?? RUN_STATES.unfinished : ["idle", data.window ? "No note of the run" : "No run yet"];
+  const below = (data.window ? "Window " + data.window + " \u00b7 " : "") + "made " + data.made_at.replace("T", " ").replace("Z", " UTC");
   return el("header", { class: "page-head" }, el("div", {}, el("h1", {}, data.title), el("p", {}, below)), el("span", { class: "badge large " + kind }, text));
 }
 

@@ -11,12 +11,13 @@ function stepBadge(step) {
 
 function runSection(data) {
   const run = data.run;
+  if (!run && data.window) return section("run", "Run", null, empty("Window " + data.window + " has no note of a run: a scheduler brought it, whose own pages tell how each job went. Rows, quality and durations are those of the window."));
   if (!run) return section("run", "Run", null, empty("No run yet: run-pipeline day has not been started on this lake."));
   const steps = run.steps;
   const said = run.state === "unfinished" ? "It has not ended." : run.failed + run.not_run === 0
     ? plural(run.ok, "step ended well", "steps ended well") + "."
     : count(run.ok) + " of " + plural(steps.length, "step", "steps") + " ended well, " + count(run.failed) + " failed, " + count(run.not_run) + " did not run.";
-  const note = "Window " + run.window + ", run " + run.id + ", attempt " + run.attempt + ". " + said;
+  const note = "Window " + data.window + ", run " + run.id + ", attempt " + run.attempt + ". " + said;
   return section("run", "Run", note, el("div", { class: "cards" }, wide("Tables", "Each table is built by its program and then judged by dq-check, its gate.", stepTable(data, steps))));
 }
 
