@@ -225,7 +225,8 @@ async fn a_table_of_ops_has_a_checkpoint_each_ten_versions() {
     overwrite(&table, &entry_path(19), "").await;
     assert_eq!(world.table(&spec).await.rows(), 20);
     overwrite(&table, &entry_path(20), "").await;
-    names_the_entry(&Table::open(&world.lake, &spec).await.unwrap_err(), 20, "is broken: it is empty");
+    let error = Table::open(&world.lake, &spec).await.unwrap_err();
+    assert!(matches!(error, TableError::Entry { version: 20, .. }), "{error}");
 }
 
 #[tokio::test]
