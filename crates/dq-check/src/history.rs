@@ -44,8 +44,7 @@ async fn rows_added(job: &Job<'_>, table: &Table, known: &[Verdict]) -> anyhow::
     let rows_before = match before(known, job.window, table.version()) {
         Before::Unknown => return Ok(None),
         Before::Nothing => 0,
-        Before::Version(version) if version == table.version() => table.rows(),
-        Before::Version(version) => Table::open_at(job.lake, table.spec(), version).await.attach()?.rows(),
+        Before::Version(version) => table.past(version).await.attach()?.rows(),
     };
     Ok(Some(table.rows() as f64 - rows_before as f64))
 }

@@ -21,7 +21,7 @@ pub(crate) async fn findings(job: &Job<'_>, table: &Table, since: Option<i64>) -
     let Some(silver) = job.contract.silver() else { return Ok(Vec::new()) };
     let commits = since_rebuild(table.commits(since).await.attach()?);
     let before = match since.filter(|_| !commits.rebuilt) {
-        Some(version) if version < table.version() => Some(Table::open_at(job.lake, table.spec(), version).await.attach()?),
+        Some(version) if version < table.version() => Some(table.past(version).await.attach()?),
         // Nothing was committed since, so nothing was consumed since.
         Some(_) => return Ok(Vec::new()),
         None => None,
@@ -31,21 +31,20 @@ pub(crate) async fn findings(job: &Job<'_>, table: &Table, since: Option<i64>) -
         let Some(contract) = job.contracts.get(name) else { continue };
         let Some(source) = Table::open(job.lake, &TableSpec::of(contract)).await.attach()? else { continue };
         let consumed_before = match &before {
-            Some(before) => rows_at(job, &source, before.txn(source.id()).await.attach()?).await?,
+            Some(before) => rows_at(&source, before.txn(source.id()).await.attach()?).await?,
             None => 0,
         };
-        let consumed = rows_at(job, &source, table.txn(source.id()).await.attach()?).await?;
+        let consumed = rows_at(&source, table.txn(source.id()).await.attach()?).await?;
         findings.push(finding(name, consumed.abs_diff(consumed_before), commits.read(name)));
     }
     Ok(findings)
 }
 
 /// Rows of a source at the version that was consumed.
-async fn rows_at(job: &Job<'_>, source: &Table, version: Option<i64>) -> anyhow::Result<u64> {
+async fn rows_at(source: &Table, version: Option<i64>) -> anyhow::Result<u64> {
     match version {
         None => Ok(0),
-        Some(version) if version == source.version() => Ok(source.rows()),
-        Some(version) => Ok(Table::open_at(job.lake, source.spec(), version).await.attach()?.rows()),
+        Some(version) => Ok(source.past(version).await.attach()?.rows()),
     }
 }
 

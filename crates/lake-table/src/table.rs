@@ -129,13 +129,8 @@ impl Table {
         if let Some(difference) = difference {
             return Err(TableError::Schema { table: spec.name.clone(), difference });
         }
-        let files: Vec<DataFile> = state.log_data().iter().map(|view| DataFile::of(add_of(&view))).collect();
         let version = i64::try_from(state.version()).unwrap_or(i64::MAX);
-        // A proof adds up the log's own counts: a file of another writer that has none would count as empty.
-        if let Some(file) = files.iter().find(|file| !file.is_counted()) {
-            let problem = format!("data file `{}` has no count of its rows", file.path);
-            return Err(TableError::Log { table: spec.name.clone(), version, problem });
-        }
+        let files = counted_files(&delta, &spec.name)?;
         let id = state.metadata().id().to_owned();
         Ok(Self { lake: lake.clone(), spec: spec.clone(), delta, files, version, id })
     }
@@ -191,10 +186,28 @@ impl Table {
     /// # Errors
     /// When the log cannot be read.
     pub async fn txn(&self, application: &str) -> Result<Option<i64>, TableError> {
-        let failed = |e| TableError::delta("read the progress of", &self.spec.name, e);
-        let state = self.delta.snapshot().map_err(failed)?;
-        state.transaction_version(self.delta.log_store().as_ref(), application).await.map_err(failed)
+        progress(&self.delta, &self.spec.name, application).await
     }
+}
+
+/// Version of an application's last transaction, as of the version that is loaded.
+pub(crate) async fn progress(delta: &DeltaTable, table: &str, application: &str) -> Result<Option<i64>, TableError> {
+    let failed = |e| TableError::delta("read the progress of", table, e);
+    let state = delta.snapshot().map_err(failed)?;
+    state.transaction_version(delta.log_store().as_ref(), application).await.map_err(failed)
+}
+
+/// Data files of the version that is loaded.
+pub(crate) fn counted_files(delta: &DeltaTable, table: &str) -> Result<Vec<DataFile>, TableError> {
+    let state = delta.snapshot().map_err(|e| TableError::delta("open", table, e))?;
+    let files: Vec<DataFile> = state.log_data().iter().map(|view| DataFile::of(add_of(&view))).collect();
+    // A proof adds up the log's own counts: a file of another writer that has none would count as empty.
+    if let Some(file) = files.iter().find(|file| !file.is_counted()) {
+        let version = i64::try_from(state.version()).unwrap_or(i64::MAX);
+        let problem = format!("data file `{}` has no count of its rows", file.path);
+        return Err(TableError::Log { table: table.to_owned(), version, problem });
+    }
+    Ok(files)
 }
 
 fn add_of(view: &LogicalFileView) -> Add {

@@ -12,7 +12,7 @@ use lake_core::{
 };
 use lake_edge::Attach as _;
 use lake_quality::{Verdict, verdict};
-use lake_table::{Lake, Slice, SliceFile, Table, TableSpec};
+use lake_table::{Lake, Past, Slice, SliceFile, Table, TableSpec};
 use std::collections::{BTreeMap, HashSet};
 
 /// What a run is told about its inputs.
@@ -97,7 +97,9 @@ async fn plan(ask: Ask<'_>, number: usize, input: Table, target: i64, of: (&Tabl
         )));
     }
     let consumed = progress.filter(|_| !ask.full_refresh);
-    let newest_date = newest_date(&input, target, ask).await?;
+    // Only its files and their number count, so the input may have gained a column since.
+    let at_target = input.past(target).await.attach()?;
+    let newest_date = newest_date(&at_target);
     if consumed.is_some_and(|consumed| consumed >= target) {
         let (files, earlier) = (Vec::new(), Vec::new());
         return Ok(Input { number, table: input, consumed, target, files, earlier, advanced: None, newest_date });
@@ -108,11 +110,11 @@ async fn plan(ask: Ask<'_>, number: usize, input: Table, target: i64, of: (&Tabl
         return Err(fault::data(format_args!("consume `{name}`: it has removed rows since {since}; run --full-refresh")));
     }
     let advanced = slice.changed;
-    let files = if ask.full_refresh { rebuilt(&input, target, ask, slice).await? } else { slice.files };
+    let files = if ask.full_refresh { rebuilt(&input, target, &at_target, slice)? } else { slice.files };
     let earlier = match consumed {
         Some(consumed) if recalls => {
             let whole = input.slice(None, target).await.attach()?;
-            let earlier = live(&input, target, ask, whole).await?;
+            let earlier = live(&at_target, whole);
             earlier.into_iter().filter(|file| file.version <= consumed).collect()
         }
         _ => Vec::new(),
@@ -152,10 +154,9 @@ fn fixed(ask: Ask<'_>, source: &Contract, table: &Table, known: &[Verdict], vers
 }
 
 /// All files that hold the table's rows at a version, as they were added: their versions are where left-over rows come from.
-async fn rebuilt(input: &Table, target: i64, ask: Ask<'_>, slice: Slice) -> anyhow::Result<Vec<SliceFile>> {
-    let files = live(input, target, ask, slice).await?;
-    let at_target = at(input, target, ask).await?;
-    let (there, found) = (at_target.as_ref().unwrap_or(input).rows(), files.iter().map(|file| file.file.rows).sum::<u64>());
+fn rebuilt(input: &Table, target: i64, at_target: &Past, slice: Slice) -> anyhow::Result<Vec<SliceFile>> {
+    let files = live(at_target, slice);
+    let (there, found) = (at_target.rows(), files.iter().map(|file| file.file.rows).sum::<u64>());
     if there == found {
         return Ok(files);
     }
@@ -166,23 +167,13 @@ async fn rebuilt(input: &Table, target: i64, ask: Ask<'_>, slice: Slice) -> anyh
 }
 
 /// Those of a slice's files whose rows are there at a version: in themselves, or in the larger files that they were put into.
-async fn live(input: &Table, target: i64, ask: Ask<'_>, slice: Slice) -> anyhow::Result<Vec<SliceFile>> {
-    let at_target = at(input, target, ask).await?;
-    let live: HashSet<&str> = at_target.as_ref().unwrap_or(input).files().iter().map(|file| file.path.as_str()).collect();
+fn live(at_target: &Past, slice: Slice) -> Vec<SliceFile> {
+    let live: HashSet<&str> = at_target.files().iter().map(|file| file.path.as_str()).collect();
     let there = |path: &str| live.contains(path) || slice.rewritten.contains(path);
-    Ok(slice.files.into_iter().filter(|file| there(&file.file.path)).collect())
+    slice.files.into_iter().filter(|file| there(&file.file.path)).collect()
 }
 
-async fn newest_date(input: &Table, target: i64, ask: Ask<'_>) -> anyhow::Result<Option<i32>> {
-    let at_target = at(input, target, ask).await?;
-    let dates = at_target.as_ref().unwrap_or(input).files().iter().filter_map(|file| file.partition_value("_ingest_date"));
-    Ok(dates.filter_map(crate::decode::time::date).max())
-}
-
-/// The input at an older version; `None` when that is the one at hand.
-async fn at(input: &Table, target: i64, ask: Ask<'_>) -> anyhow::Result<Option<Table>> {
-    if input.version() == target {
-        return Ok(None);
-    }
-    Table::open_at(ask.lake, input.spec(), target).await.attach().map(Some)
+fn newest_date(at_target: &Past) -> Option<i32> {
+    let dates = at_target.files().iter().filter_map(|file| file.partition_value("_ingest_date"));
+    dates.filter_map(crate::decode::time::date).max()
 }

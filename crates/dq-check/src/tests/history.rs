@@ -10,6 +10,7 @@ use lake_core::{
     summary::Outcome,
 };
 use lake_quality::State;
+use serde_json::{Value, json};
 
 const RATES: &str = "bronze_rates";
 const VOLUME: &str = "volume:rows";
@@ -99,6 +100,29 @@ async fn a_contract_may_stop_what_is_unusual_and_say_what_is() {
     world.put(RATES, &rates(&day(17), &[Some("ZZZ")]), false).await;
     let roomy = world.ask(RATES).window(&day(17)).with_property(trend(20, Severity::Error)).judge().await.unwrap();
     assert_eq!(failed(&roomy), Vec::<&str>::new());
+}
+
+/// Adds a column to a table as an operator does: a commit that says what the table is, and nothing else.
+async fn widened(world: &World, table: &str, column: &str) {
+    let (spec, version) = (TableSpec::of(world.contract(table)), world.table(table).await.version() + 1);
+    let entry = |version: i64| format!("{}/_delta_log/{version:020}.json", spec.location);
+    let created = world.lake.get(&entry(0)).await.unwrap().unwrap();
+    let actions: Vec<Value> = created.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    let mut metadata = actions.into_iter().find(|action| action.get("metaData").is_some()).unwrap();
+    let mut schema: Value = serde_json::from_str(metadata["metaData"]["schemaString"].as_str().unwrap()).unwrap();
+    schema["fields"].as_array_mut().unwrap().push(json!({ "name": column, "type": "string", "nullable": true, "metadata": {} }));
+    metadata["metaData"]["schemaString"] = schema.to_string().into();
+    assert!(world.lake.create(&entry(version), metadata.to_string().into()).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_behind_a_new_column_is_compared_with_what_was_there_without_it() {
+    let world = World::new();
+    landed(&world, 1, 20).await;
+    world.put(RATES, &rates(&day(2), &[Some("ZZY"), Some("ZZZ")]), false).await;
+    widened(&world, RATES, "note").await;
+    let ask = world.ask(RATES).window(&day(2)).with_column("note", "currency");
+    assert_eq!(finding(&ask.judge().await.unwrap(), VOLUME).measured, Some(2.0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

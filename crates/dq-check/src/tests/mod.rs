@@ -150,6 +150,17 @@ impl Ask<'_> {
         self
     }
 
+    /// As if the contract had one column more, like another one of it.
+    fn with_column(mut self, name: &'static str, like: &'static str) -> Self {
+        let add = move |contract: &mut Contract| {
+            let mut column = contract.columns.iter().find(|other| other.name == like).unwrap().clone();
+            name.clone_into(&mut column.name);
+            contract.columns.push(column);
+        };
+        self.edit.push(Box::new(add));
+        self
+    }
+
     /// As if a column held personal data.
     fn personal(mut self, column: &'static str) -> Self {
         let mark = move |contract: &mut Contract| {

@@ -1,6 +1,7 @@
 //! What the log tells: slices, commits, progress, summaries, old versions, and what is wrong with it.
 
 use super::*;
+use deltalake::kernel::StructField;
 use rstest::rstest;
 
 /// Versions: 0 created, 1 seed, 2 append of `a`, 3 append of `b`, 4 upsert of `a`.
@@ -72,6 +73,28 @@ async fn a_version_is_read_as_it_was() {
     let absent = TableSpec { location: "silver/absent".into(), ..sales() };
     assert!(Table::open(&world.lake, &absent).await.unwrap().is_none());
     assert!(matches!(Table::open_at(&world.lake, &absent, 0).await, Err(TableError::Version { newest: -1, .. })));
+}
+
+#[tokio::test]
+async fn a_version_from_before_a_column_came_is_known_by_its_log() {
+    let world = World::new();
+    let narrow = history(&world).await;
+    let note = StructField::nullable("note", deltalake::kernel::DataType::STRING);
+    narrow.delta.clone().add_columns().with_fields([note]).await.unwrap();
+    let mut fields = sales().schema.fields().to_vec();
+    fields.push(Arc::new(Field::new("note", DataType::Utf8, true)));
+    let wide = TableSpec { schema: Arc::new(Schema::new(fields)), ..sales() };
+    let table = world.table(&wide).await;
+    assert!(matches!(Table::open_at(&world.lake, &wide, 4).await, Err(TableError::Schema { .. })));
+    let past = table.past(4).await.unwrap();
+    assert_eq!((past.rows(), past.files().len(), past.txn("a").await.unwrap()), (6, narrow.files().len(), Some(2)));
+    let past = table.past(2).await.unwrap();
+    assert_eq!((past.rows(), past.txn("a").await.unwrap(), past.txn("b").await.unwrap()), (3, Some(1), None));
+    assert_eq!(table.past(5).await.unwrap().rows(), 6);
+    for version in [-1, 6] {
+        let error = table.past(version).await.unwrap_err();
+        assert!(matches!(error, TableError::Version { newest: 5, .. }), "{error}");
+    }
 }
 
 #[tokio::test]
