@@ -234,9 +234,11 @@ impl Faulty for TableError {
         }
         match self {
             Self::Address { .. } | Self::Directory { .. } => Some("give --lake a directory or s3://bucket/prefix".into()),
-            Self::Schema { .. } => {
-                Some("give the contract a new major version and a table of its own, or run with --full-refresh".into())
-            }
+            Self::Schema { .. } => Some(
+                "add a column that is new to the table (ALTER TABLE ... ADD COLUMNS by any Delta writer; `silverize --full-refresh` \
+                 fills it in older rows); for anything else give the contract a new major version and a table of its own"
+                    .into(),
+            ),
             Self::Entry { .. } => Some(
                 "put that file back from a backup or an older version of the object; without one build the lake anew from its \
                  sources, at another --lake"
