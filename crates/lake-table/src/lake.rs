@@ -8,6 +8,7 @@ use deltalake::{
 };
 use futures::{TryStreamExt as _, stream::BoxStream};
 use std::{path::PathBuf, sync::Arc};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use url::Url;
 
 /// The root of all tables.
@@ -15,7 +16,7 @@ use url::Url;
 pub struct Lake {
     root: Url,
     store: Arc<dyn ObjectStore>,
-    /// The store of the whole bucket or file system, which all tables share: to make one takes tens of milliseconds, since it
+    /// The store of the whole bucket or file system, which tables share: to make one takes tens of milliseconds, since it
     /// reads the machine's certificates.
     backend: Arc<dyn ObjectStore>,
 }
@@ -69,8 +70,11 @@ impl Lake {
     }
 
     /// The store above the root, which delta-rs narrows to a table by its address.
-    pub(crate) fn backend(&self) -> Arc<dyn ObjectStore> {
-        self.backend.clone()
+    ///
+    /// None on a runtime of one thread: there delta-rs reads logs on runtimes of its own, which end with each table and would
+    /// take connections of the shared store with them ("runtime dropped the dispatch task").
+    pub(crate) fn backend(&self) -> Option<Arc<dyn ObjectStore>> {
+        (Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread).then(|| self.backend.clone())
     }
 
     /// Address of a table.

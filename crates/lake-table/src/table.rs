@@ -243,7 +243,11 @@ pub(crate) async fn load(lake: &Lake, spec: &TableSpec) -> Result<Option<DeltaTa
 fn handle(lake: &Lake, spec: &TableSpec) -> Result<DeltaTable, TableError> {
     let url = lake.table_url(&spec.location)?;
     let builder = DeltaTableBuilder::from_url(url.clone()).map_err(|e| TableError::delta("open", &spec.name, e))?;
-    builder.with_storage_backend(lake.backend(), url).build().map_err(|e| TableError::delta("open", &spec.name, e))
+    let builder = match lake.backend() {
+        Some(backend) => builder.with_storage_backend(backend, url),
+        None => builder,
+    };
+    builder.build().map_err(|e| TableError::delta("open", &spec.name, e))
 }
 
 fn schema_difference(spec: &TableSpec, found: &arrow::datatypes::Schema) -> Option<String> {

@@ -81,7 +81,8 @@ async fn a_writer_that_was_overtaken_by_a_later_one_does_nothing() {
     assert_eq!(world.table(&sales()).await.txn("a").await.unwrap(), Some(6));
 }
 
-#[tokio::test]
+// On several threads, as in the programs: there all tables share one store.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_writers_at_once_lose_and_double_nothing() {
     const WRITERS: i64 = 6;
     const ROUNDS: i64 = 5;
